@@ -1,0 +1,1 @@
+//! The loops: descriptors become events, actions become calls.

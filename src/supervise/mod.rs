@@ -1,0 +1,1 @@
+//! The deciders: events in, actions out. No clock, no descriptor, no process in here.

@@ -1,0 +1,33 @@
+//! Files, read whole and bounded, with the path in every error.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// A file can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read '{}': {}", path.display(), reason(source))]
+pub struct ReadError {
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+/// Reads a regular file of at most `limit` bytes.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let fail = |source| ReadError { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(fail)?;
+    if bytes.len() as u64 > limit {
+        return Err(fail(io::Error::other(format!("larger than {limit} bytes"))));
+    }
+    Ok(bytes)
+}
+
+/// An error's text as the C library words it, without std's "(os error N)".
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}

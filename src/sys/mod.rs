@@ -1,0 +1,12 @@
+//! The hands: the only system calls and the only unsafe code. Every file says what it wraps and why it may.
+//!
+//! Nothing in here decides: a function does one thing and tells how it went.
+
+pub mod clock;
+pub mod files;
+pub mod init;
+pub mod poll;
+pub mod processes;
+pub mod reap;
+pub mod signals;
+pub mod stdio;

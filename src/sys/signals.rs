@@ -1,0 +1,108 @@
+//! Signals to this process as readiness of a descriptor: signalfd(2).
+//!
+//! Every signal is blocked from main's first system call on and read here, so that none is lost and no handler
+//! ever runs (a handler in a child that shares our memory before its exec would speak for us). A blocked signal
+//! is queued even if its default action is to be ignored, PID 1's included (kernel/signal.c, sig_ignored).
+//! Children start with an empty mask and default dispositions (sys::spawn).
+//!
+//! Unsafe: libc's sigset calls, signalfd and sigaction, for which rustix has no stable interface.
+#![allow(unsafe_code)]
+
+use crate::model::signal::Signal;
+use crate::model::unit::Pid;
+use rustix::io::{Errno, Result};
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// A signal that was sent to this process.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    pub signal: Signal,
+    /// Who sent it: `None` for the kernel and for senders outside of our pid namespace.
+    pub sender: Option<Pid>,
+    /// The sender's real uid; meaningful with `sender` only.
+    pub uid: u32,
+}
+
+/// A fault's signals stay unblocked: blocked, the kernel kills at once and without the core's reason.
+const FAULTS: [i32; 6] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+
+/// The receiving end of all signals to this process.
+#[derive(Debug)]
+pub struct Signals {
+    fd: OwnedFd,
+}
+
+/// Blocks every signal that can be and sets each to its default disposition (found ignored, it would be
+/// dropped, and our children would inherit that). The first thing that init and pidproxy do.
+pub fn block_all() -> Result<()> {
+    let set = caught();
+    // SAFETY: `set` is an initialised sigset_t; the old mask isn't asked for.
+    if unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) } != 0 {
+        return Err(last_errno());
+    }
+    for number in 1..=libc::SIGRTMAX() {
+        if number == libc::SIGKILL || number == libc::SIGSTOP || FAULTS.contains(&number) {
+            continue;
+        }
+        // SAFETY: SIG_DFL with an empty mask is a valid action; the C library refuses its own signals (EINVAL).
+        unsafe {
+            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
+            action.sa_sigaction = libc::SIG_DFL;
+            libc::sigaction(number, &action, std::ptr::null_mut());
+        }
+    }
+    Ok(())
+}
+
+impl Signals {
+    /// The descriptor that becomes readable when a signal came. [`block_all`] must have been called.
+    pub fn new() -> Result<Signals> {
+        let set = caught();
+        // SAFETY: `set` is an initialised sigset_t; -1 asks for a new descriptor, which nobody else owns.
+        unsafe {
+            let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if fd < 0 { Err(last_errno()) } else { Ok(Signals { fd: OwnedFd::from_raw_fd(fd) }) }
+        }
+    }
+
+    /// The next signal that waits, if any.
+    pub fn next(&self) -> Option<Received> {
+        let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: the buffer has `size` bytes; any bit pattern, zero included, is a valid signalfd_siginfo.
+        let info = unsafe {
+            let count = libc::read(self.fd.as_raw_fd(), info.as_mut_ptr().cast(), size);
+            if count != size as isize {
+                return None;
+            }
+            info.assume_init()
+        };
+        let sender = if info.ssi_code > 0 { None } else { Pid::from_raw(info.ssi_pid as i32) };
+        Some(Received { signal: Signal::from_number(info.ssi_signo as i32)?, sender, uid: info.ssi_uid })
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Every signal but the faults' and the two that can't be caught.
+fn caught() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigfillset initialises the whole set.
+    unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        let mut set = set.assume_init();
+        for fault in FAULTS {
+            libc::sigdelset(&mut set, fault);
+        }
+        set
+    }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
