@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod files;
 pub mod init;
+pub mod inotify;
 pub mod poll;
 pub mod processes;
 pub mod reap;
