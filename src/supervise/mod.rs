@@ -5,15 +5,18 @@
 //! is to be done, in order. Given any event in any state it does something sane.
 
 pub mod action;
+pub mod adoption;
 pub mod backoff;
 pub mod ending;
 pub mod event;
 pub mod job;
 pub mod main_command;
+pub mod proxy;
 pub mod service;
 pub mod shutdown;
 pub mod status;
 mod stopping;
+pub mod sweep;
 pub mod timers;
 pub mod verdict;
 

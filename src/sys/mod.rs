@@ -5,8 +5,10 @@
 pub mod clock;
 pub mod files;
 pub mod init;
+pub mod inotify;
 pub mod poll;
 pub mod processes;
 pub mod reap;
 pub mod signals;
 pub mod stdio;
+pub mod timer;
