@@ -4,6 +4,7 @@ pub mod command;
 pub mod exit;
 pub mod job;
 pub mod moment;
+pub mod note;
 pub mod service;
 pub mod settings;
 pub mod signal;
