@@ -5,8 +5,11 @@
 pub mod clock;
 pub mod files;
 pub mod init;
+pub mod pipes;
 pub mod poll;
 pub mod processes;
 pub mod reap;
 pub mod signals;
+pub mod sink;
 pub mod stdio;
+pub mod writer;
