@@ -1,1 +1,3 @@
 //! The loops: descriptors become events, actions become calls.
+
+pub mod outputs;
