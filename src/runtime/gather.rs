@@ -62,7 +62,7 @@ impl Loop {
             reap::reap(pid);
             return self.events.push(Event::OrphanReaped);
         };
-        if let Some(signal) = self.supervisor.death_signal(unit, pid) {
+        if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
             // No member but the dead one, or none that may be signalled: both show in what comes next.
             let _ = processes::kill_group(pid, signal);
         }
@@ -70,6 +70,6 @@ impl Loop {
         let group_lives = processes::group_lives(pid);
         // What it has written comes before the news of its end.
         self.outputs.drain(unit, &self.poller, now);
-        self.events.push(Event::Exited { unit, life, pid, exit, group_lives });
+        self.events.push(Event::Exited { unit, life, pid, exit: Some(exit), group_lives, lingering: false });
     }
 }

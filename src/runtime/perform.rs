@@ -11,7 +11,7 @@ use crate::model::moment::Now;
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
-use crate::model::unit::{Life, UnitId};
+use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
 use crate::sys::{identity, processes, spawn};
@@ -43,7 +43,8 @@ impl Loop {
                     self.events.push(Event::GroupGone { unit, life });
                 }
             }
-            Action::Say(note) => self.outputs.say(&note, now),
+            Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
+            Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
             Action::Leave(status) => self.leave = Some(status),
@@ -61,11 +62,14 @@ impl Loop {
         self.events.push(event);
     }
 
-    fn start(&mut self, unit: UnitId, due: Option<&Due>) -> Result<crate::model::unit::Pid, Fault> {
+    fn start(&mut self, unit: UnitId, due: Option<&Due>) -> Result<Pid, Fault> {
         let Some(spec) = self.supervisor.process(unit) else { return Err(other("no such unit".into())) };
         let plan = self.launcher.plan(spec, self.supervisor.is_main(unit), &extra(due))?;
+        if let Some((user, group)) = plan.owner() {
+            self.outputs.give(unit, user, group);
+        }
         let stdio = match self.outputs.child_ends(unit) {
-            Some((out, err)) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],
+            Some([out, err]) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],
             None => [None, None, None],
         };
         spawn::spawn(&plan, stdio).map_err(|fault| {
@@ -89,7 +93,7 @@ impl Loop {
                 Target::Process(pid) | Target::Group(pid) => pid,
             };
             let note = Note::new(Level::Warn, format!("cannot send {signal} to pid {pid}: operation not permitted"));
-            self.outputs.say(&note.about(self.supervisor.name(unit)), now);
+            self.outputs.say(&note.about(self.supervisor.name(unit)), &self.poller, now);
         }
     }
 

@@ -73,6 +73,8 @@ impl Loop {
     /// Runs until everything is down; gives the exit status.
     pub fn run(mut self) -> u8 {
         let mut ready = Vec::new();
+        // Children that came along when wingmate was executed may have ended before it listened.
+        self.reap(clock::now());
         loop {
             let now = clock::now();
             self.settle(now);
@@ -86,7 +88,7 @@ impl Loop {
 
     /// Takes events and performs actions until there are none.
     fn settle(&mut self, now: Now) {
-        self.outputs.expire(now);
+        self.outputs.expire(&self.poller, now);
         loop {
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
@@ -123,19 +125,30 @@ impl Loop {
         }
     }
 
+    /// Says something in the log.
+    pub fn say(&mut self, note: &Note) {
+        self.outputs.say(note, &self.poller, clock::now());
+    }
+
     pub(super) fn complain(&mut self, text: &str) {
-        self.outputs.say(&Note::new(Level::Error, text), clock::now());
+        self.say(&Note::new(Level::Error, text));
     }
 
     /// Writes what is still to be written, as long as there is time, and ends.
     fn last_words(mut self, status: u8) -> u8 {
         let until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
         let mut ready = Vec::new();
-        while !self.outputs.finished(&self.poller) {
+        loop {
             let now = clock::now();
-            if now.mono >= until {
-                break;
+            self.outputs.expire(&self.poller, now);
+            if self.outputs.finished(&self.poller, now) {
+                return status;
             }
+            if now.mono >= until {
+                self.outputs.give_up(&self.poller, now);
+                return status;
+            }
+            let until = self.outputs.deadline().map_or(until, |deadline| deadline.min(until));
             self.wait(Some(until), &mut ready);
             for one in &ready {
                 if Outputs::owns(one.token) {
@@ -145,6 +158,5 @@ impl Loop {
                 }
             }
         }
-        status
     }
 }

@@ -39,3 +39,8 @@ pub fn signal_everyone(signal: Option<Signal>) -> Result<()> {
         _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
     }
 }
+
+/// The soft limit on open files; `None`: none.
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
