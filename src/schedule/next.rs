@@ -64,3 +64,29 @@ fn fixed_instant(zone: &Zone, civil: Civil) -> i64 {
 fn first_minute(zone: &Zone, instant: i64) -> i64 {
     instant + (-zone.civil(instant).seconds()).rem_euclid(60)
 }
+
+/// How many fire times there are after `after`, up to and including `until`. Counted by days, not by steps, for
+/// the clock may have been set forward by decades.
+pub fn count(expression: &Expression, zone: &Zone, after: Wall, until: Wall) -> u64 {
+    let (mut from, until) = (after.seconds().saturating_add(1), until.seconds());
+    let mut total = 0u64;
+    while from <= until {
+        let span = zone.span(from);
+        let end = until.min(span.end.saturating_sub(1));
+        let mut first = span.civil(from);
+        if !expression.is_wildcard() && span.start != i64::MIN {
+            let before = zone.span(span.start - 1);
+            let (shown, begin) = (before.civil(span.start), span.civil(span.start));
+            // What the clocks show a second time doesn't count, and what they skipped counts as one.
+            first = first.max(shown);
+            let landing = first_minute(zone, span.start);
+            let skipped = from <= landing && landing <= until && !expression.matches(span.civil(landing));
+            if skipped && expression.count(shown, Civil::from_seconds(begin.seconds() - 1)) > 0 {
+                total += 1;
+            }
+        }
+        total = total.saturating_add(expression.count(first, span.civil(end)));
+        from = end.saturating_add(1);
+    }
+    total
+}
