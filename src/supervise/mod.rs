@@ -99,7 +99,7 @@ impl Supervisor {
         for spec in plan.services {
             units.push(Unit::Service(Box::new(Service::new(number(units.len()), spec))));
         }
-        let (mut queue, mut at_start) = (Queue::new(), Vec::new());
+        let (mut queue, mut at_start) = (Queue::new(now.boot), Vec::new());
         for job in plan.jobs {
             let unit = number(units.len());
             match job.schedule {
