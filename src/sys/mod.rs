@@ -4,7 +4,7 @@
 
 pub mod clock;
 pub mod descriptors;
-mod exec;
+pub mod exec;
 pub mod fault;
 pub mod files;
 pub mod identity;
@@ -15,5 +15,6 @@ pub mod processes;
 pub mod reap;
 pub mod signals;
 pub mod spawn;
+pub mod stand_in;
 pub mod stdio;
 mod steps;
