@@ -4,6 +4,7 @@ mod applet;
 mod help;
 mod init;
 mod install;
+mod pidproxy;
 
 use applet::{Applet, Asked};
 use std::ffi::OsString;
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
-pub static APPLETS: [&Applet; 4] = [&init::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
+pub static APPLETS: [&Applet; 5] = [&init::APPLET, &pidproxy::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();

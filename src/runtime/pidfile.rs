@@ -48,7 +48,8 @@ pub enum Look {
     /// No daemon yet; [`PidFile::refusal`] says why.
     NotYet,
     /// The file names this one, and it is fit. `child`: it is our own child, so its end comes as SIGCHLD.
-    Fit { daemon: Held, child: bool },
+    /// `group`: the process group that it leads.
+    Fit { daemon: Held, child: bool, group: Option<Pid> },
 }
 
 /// One pid file, from before the start of the program to the end of its daemon.
@@ -135,30 +136,33 @@ impl PidFile {
             watch.follow(&self.path);
             watch.next_look = now + LOOK;
         }
-        match self.candidate(claim) {
-            Ok((daemon, child)) => Look::Fit { daemon, child },
-            Err(refusal) => {
-                self.refusal = refusal;
-                Look::NotYet
-            }
-        }
+        self.candidate(claim).unwrap_or_else(|refusal| {
+            self.refusal = refusal;
+            Look::NotYet
+        })
     }
 
-    fn candidate(&self, claim: &Claim<'_>) -> Result<(Held, bool), Refusal> {
+    fn candidate(&self, claim: &Claim<'_>) -> Result<Look, Refusal> {
         let print = read(&self.path)?;
         let pid = pid_in(&print.content)?;
-        let refuse = |unfit| Refusal::Unfit(pid, unfit);
+        let untouched = self.before.as_ref() == Some(&print);
+        let refuse = |unfit| match unfit {
+            // A number of the last run, met by chance or by nobody.
+            Unfit::Gone | Unfit::Dead if untouched => Refusal::Unfit(pid, Unfit::Stale),
+            unfit => Refusal::Unfit(pid, unfit),
+        };
         let seen = judged(pid, claim).map_err(refuse)?;
-        if self.before.as_ref() == Some(&print) {
+        if untouched {
             return Err(refuse(Unfit::Stale));
         }
-        let held = Held::hold(&seen).ok_or(refuse(Unfit::Gone))?;
+        let daemon = Held::hold(&seen).ok_or(refuse(Unfit::Gone))?;
         // Only what is judged again while it is held was judged at all: the number may have changed hands before.
         let again = judged(pid, claim).map_err(refuse)?;
-        if again.start != held.start() {
+        if again.start != daemon.start() {
             return Err(refuse(Unfit::Gone));
         }
-        Ok((held, again.parent == Some(claim.reaper)))
+        let child = again.parent == Some(claim.reaper);
+        Ok(Look::Fit { daemon, child, group: again.group.filter(|group| *group == pid) })
     }
 }
 

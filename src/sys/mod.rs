@@ -18,3 +18,4 @@ pub mod signals;
 pub mod spawn;
 pub mod stdio;
 mod steps;
+pub mod terminal;
