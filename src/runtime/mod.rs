@@ -5,9 +5,12 @@
 
 pub mod boot;
 pub mod configuration;
+pub mod daemon;
 mod gather;
 pub mod outputs;
 mod perform;
+pub mod pidfile;
+pub mod proxy;
 mod rest;
 pub mod supervisor;
 pub mod zones;
