@@ -6,8 +6,9 @@
 #   docker/engine.sh hold                starts one, prints its DOCKER_HOST, stops it when stdin ends
 #   docker/engine.sh with COMMAND [ARG…] runs COMMAND with DOCKER_HOST set, stops the engine after it; COMMAND's status
 #
-# It needs root and dockerd (packaging/setup.sh). No bridge, no iptables rules, and the vfs store: it also works where
-# overlay file systems and network devices can't be had, and containers get `--network none` or `host`.
+# It needs root and dockerd (packaging/setup.sh). There is no bridge and there are no iptables rules, so that it also works
+# where network devices can't be had: containers get `--network none` or `host`. The store is what dockerd finds best,
+# overlay2 or, where that can't be mounted, vfs.
 set -eu
 
 fail() { printf 'engine: %s\n' "$*" >&2; exit 1; }
@@ -19,7 +20,7 @@ start() { # DIR
 	command -v dockerd >/dev/null 2>&1 || fail "no dockerd here (packaging/setup.sh installs it)"
 	mkdir -p "$1"
 	[ ! -e "$1/pid" ] || fail "one was started in '$1' already (docker/engine.sh stop '$1')"
-	dockerd --iptables=false --bridge=none --storage-driver=vfs --data-root "$1/data" --exec-root "$1/exec" \
+	dockerd --iptables=false --bridge=none --data-root "$1/data" --exec-root "$1/exec" \
 		-H "unix://$1/docker.sock" --pidfile "$1/pid" </dev/null >"$1/log" 2>&1 &
 	daemon=$!
 	tries=300 # of a tenth of a second
