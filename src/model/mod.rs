@@ -4,6 +4,8 @@ pub mod command;
 pub mod exit;
 pub mod job;
 pub mod moment;
+pub mod note;
+pub mod process;
 pub mod service;
 pub mod settings;
 pub mod signal;

@@ -3,10 +3,19 @@
 //! Nothing in here decides: a function does one thing and tells how it went.
 
 pub mod clock;
+pub mod descriptors;
+mod exec;
+pub mod fault;
 pub mod files;
+pub mod identity;
 pub mod init;
+pub mod inotify;
+mod mask;
 pub mod poll;
 pub mod processes;
 pub mod reap;
 pub mod signals;
+pub mod spawn;
 pub mod stdio;
+mod steps;
+pub mod timer;
