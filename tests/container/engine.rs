@@ -46,7 +46,7 @@ pub fn turn() -> Option<MutexGuard<'static, Engine>> {
             let story = std::thread::current().name().unwrap_or("a story").to_owned();
             assert!(env::var_os("CI").is_none(), "no Docker Engine: {reason}");
             // Past the harness, which would keep a passing test's output to itself.
-            writeln!(io::stderr(), "SKIPPED {story}: no Docker Engine: {reason}").expect("stderr is open");
+            writeln!(io::stderr(), "\nSKIPPED {story}: no Docker Engine: {reason}").expect("stderr is open");
             None
         }
     }
