@@ -42,6 +42,8 @@ stop() { # DIR
 		kill "$pid"
 		timeout 30 tail -s 0.1 --pid="$pid" -f /dev/null >/dev/null || fail "dockerd (pid $pid) hasn't ended within 30 s"
 	fi
+	# A container on the host's network leaves a mount behind.
+	cut -d' ' -f5 /proc/self/mountinfo | grep -F "$1/" | sort -r | while read -r place; do umount "$place"; done
 	rm -rf --one-file-system "$1" || fail "cannot remove '$1'"
 }
 

@@ -20,6 +20,7 @@ need() { missing="$missing $*"; } # PACKAGE…
 
 has cc || need gcc libc6-dev
 if ! has dockerd || ! has docker; then need docker.io; fi
+[ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates
 has debootstrap || need debootstrap
 # The image has no libc: only a static busybox will do, which is not the package `busybox`.
 [ -e /usr/share/doc/busybox-static ] || need busybox-static
@@ -42,7 +43,7 @@ known() { apt-cache show "$1" >/dev/null 2>&1; } # PACKAGE
 install() { say "installing $*" && as_root apt-get install -q -y --no-install-recommends "$@" </dev/null; } # PACKAGE…
 
 if [ -n "$static" ]; then
-	unwind=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d' ' -f1 | sort -t- -k2n | tail -n 1)
+	unwind=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d' ' -f1 | sort -t- -k2n | head -n 1)
 	if known rustc-web && known cargo-web && known rust-web-src && [ -n "$unwind" ]; then
 		install rustc-web cargo-web rust-web-src musl-tools "$unwind"
 	elif has rustup && rustup target add "$(uname -m)-unknown-linux-musl"; then
