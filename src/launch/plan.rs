@@ -110,6 +110,14 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The user and group that the process becomes, if it becomes another.
+    pub fn owner(&self) -> Option<(Uid, Option<Gid>)> {
+        let gid = self.steps.iter().find_map(|step| if let Step::Gid(gid) = step { Some(*gid) } else { None });
+        self.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some((*uid, gid)) } else { None })
+    }
+}
+
 fn steps(spec: &ProcessSpec, context: &Context<'_>, target: Target) -> Result<(Vec<Step>, Vec<Notice>), PlanError> {
     let mut steps = Vec::new();
     steps.extend(context.open_files.map(Step::OpenFiles));

@@ -1,1 +1,13 @@
 //! The loops: descriptors become events, actions become calls.
+//!
+//! `boot` reads what is to be run and makes the `supervisor` loop, which gathers events (`gather`) and performs
+//! actions (`perform`). `proxy` is wmpidproxy's own, smaller loop.
+
+pub mod boot;
+pub mod configuration;
+mod gather;
+pub mod outputs;
+mod perform;
+mod rest;
+pub mod supervisor;
+pub mod zones;

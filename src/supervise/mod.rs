@@ -7,6 +7,7 @@
 pub mod action;
 pub mod adoption;
 pub mod backoff;
+pub mod daemon;
 pub mod ending;
 pub mod event;
 pub mod job;
@@ -20,6 +21,8 @@ pub mod sweep;
 pub mod timers;
 pub mod verdict;
 
+use crate::model::command::ProcessSpec;
+use crate::model::exit::Exit;
 use crate::model::job::JobSpec;
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
@@ -34,8 +37,9 @@ use action::Action;
 use event::Event;
 use job::Job;
 use main_command::MainCommand;
-use service::{Service, Standing};
+use service::{Death, Service, Standing};
 use shutdown::Shutdown;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
@@ -46,8 +50,7 @@ use verdict::Reason;
 pub struct Plan {
     pub services: Vec<ServiceSpec>,
     pub jobs: Vec<PlannedJob>,
-    /// Whether there is a main command.
-    pub main: bool,
+    pub main: Option<ProcessSpec>,
     pub shutdown_timeout: Duration,
 }
 
@@ -105,8 +108,8 @@ impl Supervisor {
             }
             units.push(Unit::Job(Box::new(Job::new(unit, job.spec))));
         }
-        if plan.main {
-            units.push(Unit::Main(MainCommand::new(number(units.len()))));
+        if let Some(process) = plan.main {
+            units.push(Unit::Main(MainCommand::new(number(units.len()), process)));
         }
         Supervisor {
             units,
@@ -145,9 +148,12 @@ impl Supervisor {
                 Unit::Job(job) => job.launch_failed(life, &fault, actions),
                 Unit::Main(main) => main.launch_failed(life, fault, actions),
             }),
-            Event::Exited { unit, life, pid, exit, group_lives } => {
+            Event::Exited { unit, life, pid, exit, group_lives, lingering } => {
                 self.with(unit, |machine, actions| match machine {
-                    Unit::Service(service) => service.exited(life, pid, exit, group_lives, mono, actions),
+                    Unit::Service(service) => {
+                        let death = Death { pid, exit, group_lives, lingering };
+                        service.exited(life, death, mono, actions);
+                    }
                     Unit::Job(job) => job.exited(life, pid, exit, group_lives, mono, actions),
                     Unit::Main(main) => main.exited(life, pid, exit, group_lives, mono, actions),
                 });
@@ -159,7 +165,16 @@ impl Supervisor {
             }),
             Event::Signalled(signal) => self.signalled(signal, now),
             Event::OrphanReaped => self.orphan_reaped(),
-            Event::Adopted { .. } | Event::Refused { .. } | Event::DaemonGone { .. } => {}
+            Event::Adopted { unit, life, pid, group } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.adopted(life, pid, group, mono, actions);
+                }
+            }),
+            Event::Refused { unit, life, reason } => self.with(unit, |machine, _| {
+                if let Unit::Service(service) = machine {
+                    service.refused(life, reason);
+                }
+            }),
             Event::Rest(rest) => self.rest(&rest, now.mono),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
@@ -206,11 +221,38 @@ impl Supervisor {
     }
 
     /// The signal that a dead process's group is to get before the process is reaped.
-    pub fn death_signal(&self, unit: UnitId, dead: Pid) -> Option<Signal> {
+    pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
         match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => service.death_signal(dead),
+            Some(Unit::Service(service)) => service.death_signal(dead, exit),
             Some(Unit::Job(_) | Unit::Main(_)) | None => None,
         }
+    }
+
+    /// What a unit's process is made from.
+    pub fn process(&self, unit: UnitId) -> Option<&ProcessSpec> {
+        Some(match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => &service.spec.process,
+            Unit::Job(job) => &job.spec.process,
+            Unit::Main(main) => &main.process,
+        })
+    }
+
+    /// The pid file of a service that forks into the background.
+    pub fn pidfile(&self, unit: UnitId) -> Option<&Path> {
+        match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => service.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path()),
+            Unit::Job(_) | Unit::Main(_) => None,
+        }
+    }
+
+    /// Whether it is the main command.
+    pub fn is_main(&self, unit: UnitId) -> bool {
+        matches!(self.units.get(unit.0 as usize), Some(Unit::Main(_)))
+    }
+
+    /// Every unit with its name.
+    pub fn names(&self) -> impl Iterator<Item = (UnitId, &str)> {
+        (0..self.units.len()).map(number).map(|unit| (unit, self.name(unit)))
     }
 
     /// Whether wingmate is on its way out.
@@ -382,7 +424,8 @@ impl Supervisor {
         }
     }
 
-    fn name(&self, unit: UnitId) -> &str {
+    /// Its name.
+    pub fn name(&self, unit: UnitId) -> &str {
         match self.units.get(unit.0 as usize) {
             Some(Unit::Service(service)) => &service.spec.name,
             Some(Unit::Job(job)) => &job.spec.name,
