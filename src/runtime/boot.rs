@@ -107,7 +107,7 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
     let launcher = Launcher {
         environment: for_units(std::env::vars_os()),
         ids: identity::ids(),
-        open_files: Limit::of(found),
+        open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
         null: null().map_err(call("open '/dev/null'"))?,
         terminal: rustix::termios::isatty(rustix::stdio::stdin()),
     };
@@ -145,7 +145,12 @@ fn plan(config: Config, command: Option<Vec<OsString>>, zones: &mut Zones) -> Re
 }
 
 /// A pair of pipes for each unit; the main command keeps wingmate's own streams.
-fn outputs(supervisor: &Supervisor, log: crate::model::settings::LogSettings, local: Rc<Zone>, poller: &Poller) -> Outputs {
+fn outputs(
+    supervisor: &Supervisor,
+    log: crate::model::settings::LogSettings,
+    local: Rc<Zone>,
+    poller: &Poller,
+) -> Outputs {
     let offset = Box::new(move |wall: crate::model::moment::Wall| local.span(wall.seconds()).offset);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut outputs = Outputs::new(log, offset, colour);

@@ -8,9 +8,9 @@ use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use crate::supervise::event::Event;
 use crate::sys::poll::Ready;
+use crate::sys::processes;
 use crate::sys::reap::{self, Peek};
 use crate::sys::timer::Fired;
-use crate::sys::processes;
 
 impl Loop {
     /// Turns what is ready into events.

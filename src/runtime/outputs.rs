@@ -28,6 +28,7 @@ use notes::{Held, Notes, Until};
 use outlet::Outlet;
 use printer::Printer;
 pub use printer::Zone;
+use rustix::io::Errno;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -102,11 +103,18 @@ impl Outputs {
 
     /// Outputs to these two streams.
     pub fn over(settings: LogSettings, zone: Zone, colour: bool, stdout: impl AsFd, stderr: impl AsFd) -> Outputs {
+        Outputs::through(settings, zone, colour, Sink::new(stdout), Sink::new(stderr))
+    }
+
+    fn through(
+        settings: LogSettings,
+        zone: Zone,
+        colour: bool,
+        stdout: Result<Sink, Errno>,
+        stderr: Result<Sink, Errno>,
+    ) -> Outputs {
         let [out, err] = OWN;
-        let outlets = [
-            Outlet::new("stdout", Sink::new(stdout), token(out)),
-            Outlet::new("stderr", Sink::new(stderr), token(err)),
-        ];
+        let outlets = [Outlet::new("stdout", stdout, token(out)), Outlet::new("stderr", stderr, token(err))];
         Outputs {
             units: BTreeMap::new(),
             printer: Printer::new(settings, zone, outlets, colour),

@@ -65,8 +65,8 @@ impl Loop {
     fn start(&mut self, unit: UnitId, due: Option<&Due>) -> Result<Pid, Fault> {
         let Some(spec) = self.supervisor.process(unit) else { return Err(other("no such unit".into())) };
         let plan = self.launcher.plan(spec, self.supervisor.is_main(unit), &extra(due))?;
-        if let Some((user, group)) = plan.owner() {
-            self.outputs.give(unit, user, group);
+        if let Some((user, group)) = plan.owner(&self.launcher.ids) {
+            self.outputs.give(unit, user.raw(), group.raw());
         }
         let stdio = match self.outputs.child_ends(unit) {
             Some([out, err]) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],

@@ -9,6 +9,7 @@ pub mod civil;
 pub mod expression;
 mod fields;
 pub mod next;
+pub mod queue;
 pub mod stamp;
 mod step;
 pub mod zone;

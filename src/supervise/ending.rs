@@ -54,7 +54,14 @@ pub struct Living {
 
 impl Ending {
     /// Ends a life on purpose: sends `signal` now and SIGKILL after `limit`.
-    pub fn ordered(living: Living, stop: StopSpec, signal: Option<Signal>, limit: Duration, now: Mono, actions: &mut Vec<Action>) -> Ending {
+    pub fn ordered(
+        living: Living,
+        stop: StopSpec,
+        signal: Option<Signal>,
+        limit: Duration,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) -> Ending {
         let group = living.group.filter(|_| stop.group != StopGroup::Main);
         if let Some(signal) = signal {
             let target = match (stop.group, group) {

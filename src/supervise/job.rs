@@ -15,16 +15,21 @@ use super::ending::{Ending, Living};
 use super::event::Fault;
 use crate::model::exit::Exit;
 use crate::model::job::JobSpec;
-use crate::model::moment::{Mono, Spoken};
+use crate::model::moment::{Mono, Spoken, Wall};
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
+use crate::schedule::stamp::Stamp;
+use crate::schedule::zone::Zone;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A job and where it stands.
 #[derive(Debug)]
 pub struct Job {
     pub spec: JobSpec,
+    /// In which its times are told.
+    zone: Rc<Zone>,
     unit: UnitId,
     life: Life,
     state: State,
@@ -55,9 +60,10 @@ enum State {
 
 impl Job {
     /// A job that has never run.
-    pub fn new(unit: UnitId, spec: JobSpec) -> Job {
+    pub fn new(unit: UnitId, spec: JobSpec, zone: Rc<Zone>) -> Job {
         Job {
             spec,
+            zone,
             unit,
             life: Life::default(),
             state: State::Idle,
@@ -67,8 +73,20 @@ impl Job {
         }
     }
 
-    /// A run is due: `time` is the moment that its schedule named.
-    pub fn due(&mut self, time: String, actions: &mut Vec<Action>) {
+    /// A run is due for the moment `scheduled` that its schedule named (`None`: it is too late for one); `missed`
+    /// more were lost because the clock was set, the machine slept or wingmate was late.
+    pub fn fire(&mut self, scheduled: Option<Wall>, missed: u32, actions: &mut Vec<Action>) {
+        if missed > 0 {
+            self.counts.missed = self.counts.missed.saturating_add(missed);
+            let plural = if missed == 1 { "" } else { "s" };
+            self.say(actions, Level::Warn, format!("missed {missed} run{plural}"), None, None);
+        }
+        if let Some(at) = scheduled {
+            self.run(Stamp { at, zone: &self.zone }.to_string(), actions);
+        }
+    }
+
+    fn run(&mut self, time: String, actions: &mut Vec<Action>) {
         match &self.state {
             State::Idle => {
                 self.life = self.life.next();
@@ -83,12 +101,6 @@ impl Job {
                 self.say(actions, Level::Warn, text, pid, None);
             }
         }
-    }
-
-    /// Runs were missed altogether.
-    pub fn missed(&mut self, missed: u32, actions: &mut Vec<Action>) {
-        self.counts.missed = self.counts.missed.saturating_add(missed);
-        self.say(actions, Level::Warn, format!("{missed} missed (late or the clock was set)"), None, None);
     }
 
     /// The program runs.
@@ -111,7 +123,15 @@ impl Job {
     }
 
     /// The run's process was reaped.
-    pub fn exited(&mut self, life: Life, dead: Pid, exit: Option<Exit>, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
+    pub fn exited(
+        &mut self,
+        life: Life,
+        dead: Pid,
+        exit: Option<Exit>,
+        group_lives: bool,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
         if life != self.life {
             return;
         }

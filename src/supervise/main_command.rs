@@ -12,8 +12,8 @@
 
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
-use super::service::End;
 use super::event::Fault;
+use super::service::End;
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
@@ -40,12 +40,24 @@ pub struct MainCommand {
 
 #[derive(Debug)]
 enum State {
-    Waiting { kept: Vec<Signal> },
-    Starting { kept: Vec<Signal> },
-    Running { pid: Pid, since: Mono },
-    Stopping { ending: Ending, since: Mono },
+    Waiting {
+        kept: Vec<Signal>,
+    },
+    Starting {
+        kept: Vec<Signal>,
+    },
+    Running {
+        pid: Pid,
+        since: Mono,
+    },
+    Stopping {
+        ending: Ending,
+        since: Mono,
+    },
     /// `None`: it was never started.
-    Ended { end: Option<End> },
+    Ended {
+        end: Option<End>,
+    },
 }
 
 impl MainCommand {
@@ -133,7 +145,15 @@ impl MainCommand {
     }
 
     /// Its process was reaped.
-    pub fn exited(&mut self, life: Life, dead: Pid, exit: Option<Exit>, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
+    pub fn exited(
+        &mut self,
+        life: Life,
+        dead: Pid,
+        exit: Option<Exit>,
+        group_lives: bool,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
         let Some(exit) = exit.filter(|_| life == self.life) else { return };
         match &mut self.state {
             State::Running { pid, since } if *pid == dead => {
@@ -220,7 +240,15 @@ impl MainCommand {
         }
     }
 
-    fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, state: &'static str, pid: Option<Pid>, status: Option<u8>) {
+    fn say(
+        &self,
+        actions: &mut Vec<Action>,
+        level: Level,
+        text: String,
+        state: &'static str,
+        pid: Option<Pid>,
+        status: Option<u8>,
+    ) {
         actions.push(Action::Say(Note { level, unit: Some(MAIN.into()), text, pid, status, state: Some(state) }));
     }
 }

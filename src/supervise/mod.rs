@@ -30,9 +30,9 @@ use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{MAIN, Pid, UnitId};
+use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
 use crate::schedule::zone::Zone;
-use crate::schedule::Schedule;
 use action::Action;
 use event::Event;
 use job::Job;
@@ -99,14 +99,14 @@ impl Supervisor {
         for spec in plan.services {
             units.push(Unit::Service(Box::new(Service::new(number(units.len()), spec))));
         }
-        let (mut queue, mut at_start) = (Queue::new(), Vec::new());
+        let (mut queue, mut at_start) = (Queue::new(now.boot), Vec::new());
         for job in plan.jobs {
             let unit = number(units.len());
             match job.schedule {
                 Schedule::Reboot => at_start.push(unit),
-                schedule => queue.insert(unit, schedule, job.zone, now),
+                schedule => queue.insert(unit, schedule, Rc::clone(&job.zone), now),
             }
-            units.push(Unit::Job(Box::new(Job::new(unit, job.spec))));
+            units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
         }
         if let Some(process) = plan.main {
             units.push(Unit::Main(MainCommand::new(number(units.len()), process)));
@@ -196,7 +196,9 @@ impl Supervisor {
             });
         }
         if self.shutdown.is_none() {
-            self.run_due_jobs(now);
+            for firing in self.queue.due(now) {
+                self.fire(firing.job, firing.scheduled, firing.missed);
+            }
             self.look_for_an_end(now);
         }
         if self.shutdown.is_some() {
@@ -275,20 +277,14 @@ impl Supervisor {
             });
         }
         for unit in std::mem::take(&mut self.at_start) {
-            self.run(unit, now.wall, 0);
+            self.fire(unit, Some(now.wall), 0);
         }
     }
 
-    fn run_due_jobs(&mut self, now: Now) {
-        for firing in self.queue.due(now) {
-            self.run(firing.job, firing.scheduled, firing.missed);
-        }
-    }
-
-    fn run(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
+    fn fire(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
         self.with(unit, |machine, actions| {
             if let Unit::Job(job) = machine {
-                job.due(scheduled, missed, actions);
+                job.fire(scheduled, missed, actions);
             }
         });
     }
@@ -453,6 +449,10 @@ fn is_up(service: &Service) -> bool {
     match service.standing() {
         Standing::Running { .. } => !service.spec.oneshot,
         Standing::Done => true,
-        Standing::Stopped | Standing::Starting | Standing::Stopping { .. } | Standing::Backoff { .. } | Standing::Failed => false,
+        Standing::Stopped
+        | Standing::Starting
+        | Standing::Stopping { .. }
+        | Standing::Backoff { .. }
+        | Standing::Failed => false,
     }
 }

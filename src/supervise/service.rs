@@ -69,10 +69,21 @@ pub(super) enum State {
     /// The starter of a forking daemon was started; see `daemon`.
     Adopting(Box<Adopting>),
     /// `group`: the one that `pid` leads. `proxy`: of a forking daemon.
-    Running { pid: Pid, group: Option<Pid>, since: Mono, proxy: Option<Box<Proxy>> },
+    Running {
+        pid: Pid,
+        group: Option<Pid>,
+        since: Mono,
+        proxy: Option<Box<Proxy>>,
+    },
     /// `starter`: of a forking daemon, if it still lives beside its daemon.
-    Stopping { ending: Ending, why: Why, starter: Option<Pid> },
-    Backoff { until: Mono },
+    Stopping {
+        ending: Ending,
+        why: Why,
+        starter: Option<Pid>,
+    },
+    Backoff {
+        until: Mono,
+    },
     Done,
     Failed,
 }
@@ -457,7 +468,14 @@ impl Service {
 
     /// The verdict on a run that ended by itself: restart now or later, or never again. `ran`: how long it was up;
     /// `None`: it never was.
-    pub(super) fn ended(&mut self, ran: Option<Duration>, success: bool, text: &str, now: Mono, actions: &mut Vec<Action>) {
+    pub(super) fn ended(
+        &mut self,
+        ran: Option<Duration>,
+        success: bool,
+        text: &str,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
         self.record.ended(ran.is_some_and(|ran| ran >= self.spec.startsecs));
         if self.wanted == Wanted::Down {
             self.state = State::Stopped;
@@ -514,12 +532,26 @@ impl Service {
         }
     }
 
-    pub(super) fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, state: &'static str, pid: Option<Pid>) {
+    pub(super) fn say(
+        &self,
+        actions: &mut Vec<Action>,
+        level: Level,
+        text: String,
+        state: &'static str,
+        pid: Option<Pid>,
+    ) {
         let status = match state {
             "running" | "starting" => None,
             _ => self.last_end.as_ref().map(End::status),
         };
-        actions.push(Action::Say(Note { level, unit: Some(self.spec.name.clone()), text, pid, status, state: Some(state) }));
+        actions.push(Action::Say(Note {
+            level,
+            unit: Some(self.spec.name.clone()),
+            text,
+            pid,
+            status,
+            state: Some(state),
+        }));
     }
 
     /// An event that this state can't have: said loudly and dropped, since PID 1 doesn't die of its own logic.

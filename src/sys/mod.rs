@@ -4,7 +4,7 @@
 
 pub mod clock;
 pub mod descriptors;
-mod exec;
+pub mod exec;
 pub mod fault;
 pub mod files;
 pub mod identity;
@@ -18,6 +18,7 @@ pub mod reap;
 pub mod signals;
 pub mod sink;
 pub mod spawn;
+pub mod stand_in;
 pub mod stdio;
 mod steps;
 pub mod timer;

@@ -4,6 +4,8 @@ use super::*;
 use crate::model::moment::Wall;
 use crate::model::settings::LogFormat;
 use crate::sys::clock;
+use crate::sys::sink::tests::{spliced, written};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, read, write};
 use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
@@ -40,8 +42,12 @@ impl Bed {
     }
 
     fn over(format: LogFormat, readers: [OwnedFd; 2], stdout: impl AsFd, stderr: impl AsFd) -> Bed {
+        Bed::through(format, readers, Sink::new(stdout).unwrap(), Sink::new(stderr).unwrap())
+    }
+
+    fn through(format: LogFormat, readers: [OwnedFd; 2], stdout: Sink, stderr: Sink) -> Bed {
         let settings = LogSettings { format, ..LogSettings::default() };
-        let mut outputs = Outputs::over(settings, Box::new(|_: Wall| 0), false, stdout, stderr);
+        let mut outputs = Outputs::through(settings, Box::new(|_: Wall| 0), false, Ok(stdout), Ok(stderr));
         let poller = Poller::new().unwrap();
         outputs.set_names(["web", "api"].into_iter());
         outputs.open(WEB, "web", None, &poller).unwrap();
@@ -119,6 +125,13 @@ impl Bed {
 
     fn texts(&mut self) -> [String; 2] {
         self.got.each_mut().map(|got| String::from_utf8(std::mem::take(got)).unwrap())
+    }
+
+    /// stdout's reader goes. (A child that another test forks may hold the descriptor a moment longer.)
+    fn leave(&mut self) {
+        self.readers[0] = None;
+        let sink = self.outputs.printer.outlet(Stream::Stdout).sink().unwrap();
+        poll(&mut [PollFd::from_borrowed_fd(sink.as_fd(), PollFlags::ERR)], None).unwrap();
     }
 
     /// Fills wingmate's stdout until it is stuck, with numbered lines of `unit`; tells how many.
@@ -215,7 +228,7 @@ fn stuck(format: LogFormat, mut bed: Bed, line: impl Fn(&str) -> String) {
     bed.say(Some("web"), "exited with 1");
     bed.say(Some("api"), "running");
     bed.settle();
-    assert_eq!(bed.write_some(WEB, b"x"), 0, "the unit is held up");
+    assert_eq!(bed.write_some(WEB, &[b'x'; 4096]), 0, "the unit is held up");
     assert_eq!(bed.outputs.deadline(), None);
     assert!(!bed.outputs.finished(&bed.poller, bed.now()));
     bed.run();
@@ -240,6 +253,13 @@ fn a_stuck_stdout_blocks_nothing_and_loses_nothing() {
     stuck(LogFormat::Raw, Bed::new(LogFormat::Raw), str::to_owned);
     let mut shared = Bed::one(LogFormat::Text);
     shared.outputs.share(true);
+    for share in [false, true] {
+        let ((out, stdout), (err, stderr)) = (reader(), reader());
+        let [stdout, stderr] = [stdout, stderr].map(|stream| spliced(stream).unwrap());
+        let mut bed = Bed::through(LogFormat::Text, [out, err], stdout, stderr);
+        bed.outputs.share(share);
+        stuck(LogFormat::Text, bed, |line| format!("web      | {line}"));
+    }
     stuck(LogFormat::Text, shared, |line| format!("web      | {line}"));
 }
 
@@ -320,7 +340,7 @@ fn many_unfinished_lines_share_a_bound() {
 #[test]
 fn a_reader_that_has_gone_is_told_once_and_its_lines_are_counted() {
     let mut bed = Bed::new(LogFormat::Text);
-    bed.readers[0] = None;
+    bed.leave();
     for _ in 0..3 {
         bed.write(WEB, 0, b"one\ntwo\n");
         bed.run();
@@ -337,7 +357,7 @@ fn a_reader_that_goes_while_stdout_is_stuck() {
     let count = bed.stuff(WEB, 0);
     bed.drain(WEB);
     bed.say(Some("web"), "exited with 1");
-    bed.readers[0] = None;
+    bed.leave();
     bed.run();
     assert_eq!(bed.settle(), 0);
     let stderr = bed.texts()[1].clone();
@@ -425,4 +445,53 @@ fn lines_stay_whole_against_another_writer() {
             line.strip_prefix("web      | ").is_some_and(|n| n.len() == 99 && n.bytes().all(|b| b.is_ascii_digit()));
         assert!(whole || web, "{line}");
     }
+}
+
+#[test]
+fn a_writing_process_ends_after_the_last_line() {
+    let ((out, stdout), (err, stderr)) = (reader(), reader());
+    let mut bed = Bed::through(LogFormat::Text, [out, err], written(stdout).unwrap(), Sink::new(stderr).unwrap());
+    let pid = bed.outputs.writers().next().unwrap();
+    let count = bed.stuff(WEB, 0);
+    bed.drain(WEB);
+    bed.say(Some("web"), "exited with 1");
+    let mut ready = Vec::new();
+    while !bed.outputs.finished(&bed.poller, bed.now()) {
+        bed.take();
+        bed.poller.wait(Some(Duration::from_millis(1)), &mut ready).unwrap();
+        for ready in &ready {
+            bed.outputs.ready(*ready, &bed.poller, bed.now());
+        }
+    }
+    bed.take();
+    let [stdout, stderr] = bed.texts();
+    let expected: String = (0..count).map(|n| format!("web      | {n:099}\n")).collect();
+    assert!(stdout == expected, "{} of {} bytes", stdout.len(), expected.len());
+    assert_eq!(stderr, "wingmate | info: web: exited with 1\n");
+    let pid = rustix::process::Pid::from_raw(pid.raw());
+    let (_, status) = rustix::process::waitpid(pid, rustix::process::WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(status.exit_status(), Some(0));
+}
+
+#[test]
+fn a_program_of_another_user_can_open_its_stdout_again() {
+    use std::os::unix::process::CommandExt;
+    let mut bed = Bed::new(LogFormat::Text);
+    let root = rustix::process::geteuid().is_root();
+    let (user, group) = match root {
+        true => (65_534, 65_534),
+        false => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+    };
+    bed.outputs.give(WEB, user, group);
+    let [stdout, stderr] = bed.outputs.child_ends(WEB).unwrap().map(|fd| fd.try_clone_to_owned().unwrap());
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "echo one > /dev/stdout; echo two > /proc/self/fd/2"]).stdout(stdout).stderr(stderr);
+    if root {
+        command.uid(user).gid(group);
+    }
+    assert!(command.status().unwrap().success());
+    drop(command);
+    bed.drain(WEB);
+    bed.run();
+    assert_eq!(bed.texts(), ["web      | one\n", "web      | two\n"]);
 }
