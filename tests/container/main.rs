@@ -2,6 +2,8 @@
 //! can be started each story says SKIPPED; on CI that fails.
 
 mod engine;
+#[path = "../world/lines.rs"]
+mod lines;
 mod running;
 
 use std::time::Duration;
