@@ -11,6 +11,7 @@ pub mod outputs;
 mod perform;
 pub mod pidfile;
 pub mod proxy;
+pub mod rehearsal;
 mod rest;
 pub mod supervisor;
 pub mod zones;
