@@ -16,6 +16,8 @@ pub struct Plan {
     pub envp: Vec<CString>,
     /// What is tried for exec, in order: execvpe(3)'s search.
     pub candidates: Vec<CString>,
+    /// Whether they come from `PATH`.
+    pub searched: bool,
     pub steps: Vec<Step>,
     /// What was asked for and left out; for the log at level debug.
     pub notices: Vec<Notice>,
@@ -103,10 +105,20 @@ impl Plan {
                 .map(|word| cstring(word.as_bytes(), || Place::Command))
                 .collect::<Result<_, _>>()?,
             candidates: candidates(program, path)?,
+            searched: is_name(program),
             envp: variables.iter().map(variable).collect::<Result<_, _>>()?,
             steps,
             notices,
         })
+    }
+}
+
+impl Plan {
+    /// The user and group that the process becomes, if it becomes another user than `ids` say.
+    pub fn owner(&self, ids: &Ids) -> Option<(Uid, Gid)> {
+        let gid = self.steps.iter().find_map(|step| if let Step::Gid(gid) = step { Some(*gid) } else { None });
+        let uid = self.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some(*uid) } else { None });
+        uid.map(|uid| (uid, gid.unwrap_or(ids.gids[1])))
     }
 }
 
@@ -148,8 +160,9 @@ fn identity(steps: &mut Vec<Step>, ids: &Ids, target: Target) -> Vec<Notice> {
 /// The paths that execvpe(3) would try: the program itself if it has a `/`, else in each directory of `path`
 /// (an empty one is the current directory).
 fn candidates(program: &OsStr, path: &OsStr) -> Result<Vec<CString>, PlanError> {
+    let named = is_name(program);
     let program = program.as_bytes();
-    if program.is_empty() || program.contains(&b'/') {
+    if !named {
         return Ok(vec![cstring(program, || Place::Command)?]);
     }
     let join = |directory: &[u8]| {
@@ -162,6 +175,10 @@ fn candidates(program: &OsStr, path: &OsStr) -> Result<Vec<CString>, PlanError> 
         cstring(&joined, || Place::Command)
     };
     path.as_bytes().split(|b| *b == b':').map(join).collect()
+}
+
+fn is_name(program: &OsStr) -> bool {
+    !program.is_empty() && !program.as_bytes().contains(&b'/')
 }
 
 fn variable((name, value): &Variable) -> Result<CString, PlanError> {

@@ -270,7 +270,7 @@ impl<'a> Loop<'a> {
     fn take_children(&mut self, now: Mono) {
         loop {
             match reap::peek() {
-                Peek::Dead(pid) => self.bury(pid, now),
+                Peek::Dead(pid, _) => self.bury(pid, now),
                 Peek::AllAlive => break,
                 Peek::Childless => {
                     self.look_if_awaited(now);

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 pub enum Fault {
     /// No new process: too many of them, or no memory.
     Fork { errno: Errno },
+    /// Its end can't be waited for.
+    Wait { errno: Errno },
     /// The standard streams couldn't be connected.
     Streams { errno: Errno },
     /// A step before exec failed; `step` is its spoken name.
@@ -44,15 +46,13 @@ impl Fault {
     pub(super) fn exec(plan: &Plan, refusal: Refusal) -> Fault {
         let path = |text: &CStr| PathBuf::from(OsStr::from_bytes(text.to_bytes()));
         let tried = plan.candidates.get(refusal.candidate).map(|text| path(text)).unwrap_or_default();
-        let name = plan.argv.first().map(|text| path(text)).unwrap_or_default();
         match refusal.errno {
             errno @ Errno::NOENT if refusal.exists => {
                 let cause = Cause::Interpreter(interpreter(&directory(plan).join(&tried)));
                 Fault::Exec { path: tried, errno, cause }
             }
-            errno @ Errno::NOENT => {
-                let cause = if name == tried { Cause::Plain } else { Cause::Searched };
-                Fault::Exec { path: name, errno, cause }
+            errno @ Errno::NOENT if plan.searched => {
+                Fault::Exec { path: tried.file_name().unwrap_or_default().into(), errno, cause: Cause::Searched }
             }
             errno => Fault::Exec { path: tried, errno, cause: Cause::Plain },
         }
@@ -61,7 +61,7 @@ impl Fault {
     /// What the kernel said.
     pub fn errno(&self) -> Errno {
         match self {
-            Fault::Fork { errno } | Fault::Streams { errno } => *errno,
+            Fault::Fork { errno } | Fault::Wait { errno } | Fault::Streams { errno } => *errno,
             Fault::Step { errno, .. } | Fault::Exec { errno, .. } => *errno,
         }
     }
@@ -70,7 +70,7 @@ impl Fault {
     /// not executable. `None` if it never came to that.
     pub fn status(&self) -> Option<u8> {
         match self {
-            Fault::Fork { .. } | Fault::Streams { .. } | Fault::Step { .. } => None,
+            Fault::Fork { .. } | Fault::Wait { .. } | Fault::Streams { .. } | Fault::Step { .. } => None,
             Fault::Exec { cause: Cause::Interpreter(_), .. } => Some(126),
             Fault::Exec { errno: Errno::NOENT | Errno::NOTDIR, .. } => Some(127),
             Fault::Exec { .. } => Some(126),
@@ -83,6 +83,7 @@ impl fmt::Display for Fault {
         let reason = reason(self.errno());
         match self {
             Fault::Fork { .. } => write!(f, "cannot create a process: {reason}"),
+            Fault::Wait { .. } => write!(f, "cannot wait for the program's end: {reason}"),
             Fault::Streams { .. } => write!(f, "connecting the standard streams: {reason}"),
             Fault::Step { step, needs: Some(capability), .. } => write!(f, "{step}: {reason} (needs {capability})"),
             Fault::Step { step, needs: None, .. } => write!(f, "{step}: {reason}"),

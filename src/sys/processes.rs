@@ -62,13 +62,14 @@ pub fn lineage(pid: Pid, ancestor: Pid) -> Vec<Facts> {
     chain
 }
 
+/// The direct children of `parent`, dead ones that wait to be reaped included.
+pub fn children(parent: Pid) -> Vec<Facts> {
+    all().into_iter().filter(|one| one.parent == Some(parent)).collect()
+}
+
 /// All processes below `ancestor`, dead ones that wait to be reaped included.
 pub fn descendants(ancestor: Pid) -> Vec<Facts> {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw);
-    let mut rest: Vec<Facts> = entries.flatten().filter_map(number).filter_map(facts).collect();
+    let mut rest = all();
     let mut found: Vec<Facts> = Vec::new();
     loop {
         let known = found.len();
@@ -83,6 +84,15 @@ pub fn descendants(ancestor: Pid) -> Vec<Facts> {
             return found;
         }
     }
+}
+
+/// Every process that `/proc` shows.
+fn all() -> Vec<Facts> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let number = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw);
+    entries.flatten().filter_map(number).filter_map(facts).collect()
 }
 
 /// A process that is held on to: it is signalled or watched for as what it is, never by a number alone that may

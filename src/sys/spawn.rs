@@ -185,7 +185,7 @@ mod tests {
     use crate::launch::environment::Variable;
     use crate::launch::plan::Context;
     use crate::launch::step::Limit;
-    use crate::model::command::{ProcessSpec, Session};
+    use crate::model::command::{Identity, ProcessSpec, Session};
     use rustix::process::{WaitOptions, waitpid};
     use std::fs::{self, File, Permissions};
     use std::io::Read;
@@ -322,6 +322,16 @@ mod tests {
         let fault = spawn(&search(format!("{base}/first:/nowhere")), [None; 3]).unwrap_err();
         assert_eq!(fault.to_string(), format!("cannot execute '{base}/first/tool': permission denied"));
         assert_eq!(fault.status(), Some(126));
+        // What a user may not look into isn't found, rather than denied.
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(place.0.join("first"), Permissions::from_mode(0o700)).unwrap();
+            let spec = ProcessSpec {
+                identity: Identity { user: Some("4321".into()), group: None },
+                environ: vec![("PATH".into(), format!("{base}/first").into())],
+                ..command(&["tool"])
+            };
+            assert_eq!(spawn(&plan(&spec), [None; 3]).unwrap_err().status(), Some(127));
+        }
         let fault = spawn(&search("/nowhere".into()), [None; 3]).unwrap_err();
         assert_eq!(fault.to_string(), "cannot execute 'tool': no such file or directory (searched in PATH)");
         assert_eq!(fault.status(), Some(127));

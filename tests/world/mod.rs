@@ -1,6 +1,8 @@
 //! A small world for one story: a directory, fifos to tell programs to go on, a proxy whose stdout is read line by
 //! line. Everything is awaited with one generous limit, after which the story has failed.
 
+pub mod terminal;
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, FileType, Mode};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -86,12 +88,17 @@ impl World {
         command
     }
 
+    /// Without a terminal.
     pub fn launch(&self, command: &mut Command) -> Proxy {
+        self.launch_on(command.stdin(Stdio::null()))
+    }
+
+    /// With the stdin that it has.
+    pub fn launch_on(&self, command: &mut Command) -> Proxy {
         let messages = self.dir.join("messages");
         let mut child = command
             .current_dir(&self.dir)
             .env("D", &self.dir)
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&messages).unwrap())
             .spawn()
