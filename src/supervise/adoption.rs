@@ -42,7 +42,7 @@ pub enum Refusal {
 pub enum Unfit {
     /// No process of that number is there.
     Gone,
-    /// It has ended already.
+    /// It would be fit, but has ended already.
     Dead,
     /// It is the process that asks.
     Ourselves,
@@ -54,8 +54,6 @@ pub enum Unfit {
     Taken,
     /// The file says what it said before the start, and nobody has written it since.
     Stale,
-    /// It can't be signalled; the errno's number is of no use to a reader.
-    Unheld,
 }
 
 /// The longest part of a strange first line that a message repeats.
@@ -91,9 +89,6 @@ pub fn judge(pid: Pid, lineage: &[Facts], claim: &Claim<'_>) -> Result<(), Unfit
     let (Some(itself), Some(top)) = (lineage.first(), lineage.last()) else {
         return Err(Unfit::Gone);
     };
-    if itself.dead {
-        return Err(Unfit::Dead);
-    }
     if top.parent != Some(claim.reaper) {
         return Err(Unfit::Stranger);
     }
@@ -104,7 +99,20 @@ pub fn judge(pid: Pid, lineage: &[Facts], claim: &Claim<'_>) -> Result<(), Unfit
     if taken(itself.group) || taken(itself.session) || lineage.iter().any(|facts| taken(Some(facts.pid))) {
         return Err(Unfit::Taken);
     }
-    Ok(())
+    if itself.dead { Err(Unfit::Dead) } else { Ok(()) }
+}
+
+/// Of all that is below the reaper (parents before their children), what was begun by the starter or since: not
+/// the children that a shell had before it became us, nor theirs.
+pub fn begun_since(below: &[Facts], reaper: Pid, since: StartTime) -> Vec<Facts> {
+    let mut begun: Vec<Facts> = Vec::new();
+    for facts in below {
+        let own = facts.parent == Some(reaper) && facts.start >= since;
+        if own || begun.iter().any(|parent| facts.parent == Some(parent.pid)) {
+            begun.push(*facts);
+        }
+    }
+    begun
 }
 
 impl fmt::Display for Refusal {
@@ -130,7 +138,6 @@ impl fmt::Display for Unfit {
             Unfit::Older => "a process that began before the program was started",
             Unfit::Taken => "a process of another unit",
             Unfit::Stale => "as it did before the program was started",
-            Unfit::Unheld => "a process that cannot be held on to",
         })
     }
 }
@@ -198,6 +205,14 @@ mod tests {
         assert_eq!(verdict(&[process(70, 7, 499)]), Err(Unfit::Older));
         assert_eq!(verdict(&[process(71, 70, 600), process(70, 7, 499)]), Err(Unfit::Older));
         assert_eq!(verdict(&[Facts { dead: true, ..process(70, 7, 600) }]), Err(Unfit::Dead));
+        assert_eq!(verdict(&[Facts { dead: true, ..process(70, 7, 400) }]), Err(Unfit::Older), "dead or alive");
+    }
+
+    #[test]
+    fn what_was_there_before_the_starter_is_left_out_with_its_children() {
+        let (starter, child, old) = (process(70, 7, 500), process(71, 70, 510), process(60, 7, 300));
+        let below = [old, starter, process(72, 60, 900), child];
+        assert_eq!(begun_since(&below, pid(7), StartTime(500)), [starter, child]);
     }
 
     #[test]

@@ -121,6 +121,11 @@ impl Proxy {
         self.deadline().is_some()
     }
 
+    /// Whether a daemon has ended and its successor is awaited.
+    pub fn hands_over(&self) -> bool {
+        matches!(self.state, State::HandOver { .. })
+    }
+
     /// When [`Proxy::expire`] is due.
     pub fn deadline(&self) -> Option<Mono> {
         match self.state {

@@ -21,5 +21,6 @@ pub mod spawn;
 pub mod stand_in;
 pub mod stdio;
 mod steps;
+pub mod terminal;
 pub mod timer;
 pub mod writer;
