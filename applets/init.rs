@@ -1,6 +1,9 @@
 //! `wingmate [OPTIONS] [-- COMMAND [ARG…]]`: supervise everything that the configuration names.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail};
+use crate::applet::{Applet, Line, Operands, Opt, wrong_usage};
+use std::path::PathBuf;
+use wingmate::model::moment::parse_duration;
+use wingmate::runtime::boot::{self, Options};
 
 pub static APPLET: Applet = Applet {
     name: "init",
@@ -72,7 +75,26 @@ pub static APPLET: Applet = Applet {
     run,
 };
 
-fn run(_line: &Line) -> u8 {
-    fail(&APPLET, "nothing to run");
-    1
+fn run(line: &Line) -> u8 {
+    match options(line) {
+        Ok(options) => boot::run(options),
+        Err(text) => wrong_usage(&APPLET, &text),
+    }
+}
+
+fn options(line: &Line) -> Result<Options, String> {
+    let mut notices = Vec::new();
+    for long in ["pid-proxy", "exec"] {
+        if line.value(long).is_some() {
+            notices.push(format!("--{long} is accepted from earlier versions and not needed: this binary does it"));
+        }
+    }
+    Ok(Options {
+        config: line.value("config").map_or_else(|| PathBuf::from("/etc/wingmate"), PathBuf::from),
+        log_format: line.parsed("log-format", str::parse)?,
+        log_level: line.parsed("log-level", str::parse)?,
+        shutdown_timeout: line.parsed("shutdown-timeout", parse_duration)?,
+        command: line.command().map(<[_]>::to_vec),
+        notices,
+    })
 }

@@ -113,6 +113,15 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The user and group that the process becomes, if it becomes another user than `ids` say.
+    pub fn owner(&self, ids: &Ids) -> Option<(Uid, Gid)> {
+        let gid = self.steps.iter().find_map(|step| if let Step::Gid(gid) = step { Some(*gid) } else { None });
+        let uid = self.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some(*uid) } else { None });
+        uid.map(|uid| (uid, gid.unwrap_or(ids.gids[1])))
+    }
+}
+
 fn steps(spec: &ProcessSpec, context: &Context<'_>, target: Target) -> Result<(Vec<Step>, Vec<Notice>), PlanError> {
     let mut steps = Vec::new();
     steps.extend(context.open_files.map(Step::OpenFiles));

@@ -1,1 +1,5 @@
-//! To come.
+//! How lines look: bytes become lines, lines get a name, a time, a colour. Pure; `runtime::outputs` moves them.
+
+pub mod lines;
+pub mod stamp;
+pub mod time;

@@ -1,6 +1,5 @@
 //! What the supervisor wants done. `runtime::perform` does it; what goes wrong comes back as an event.
 
-use crate::model::moment::Wall;
 use crate::model::note::Note;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
@@ -9,13 +8,13 @@ use crate::model::unit::{Life, Pid, UnitId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start the unit's program; answered by `Launched` or `LaunchFailed`. `due`: when a job's run was due.
-    Launch { unit: UnitId, life: Life, due: Option<Wall> },
+    Launch { unit: UnitId, life: Life, due: Option<Due> },
     /// Send a signal; a process that has gone is no failure.
     Signal { unit: UnitId, target: Target, signal: Signal },
     /// Look whether the group still has members; answered by `GroupGone` if not.
     CheckGroup { unit: UnitId, life: Life, group: Pid },
     /// Watch the unit's pid file; answered by `Adopted` and `Refused`.
-    WatchPidFile { unit: UnitId, life: Life, starter: Pid },
+    WatchPidFile { unit: UnitId, life: Life, starter: Option<Pid> },
     /// Stop watching it.
     ForgetPidFile { unit: UnitId, life: Life },
     /// Say this in the log.
@@ -27,6 +26,13 @@ pub enum Action {
     CountRest,
     /// Leave with this status.
     Leave(u8),
+}
+
+/// What a job's run is told: its job, and the moment that its schedule named (RFC 3339).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub job: String,
+    pub time: String,
 }
 
 /// Whom a signal is for.

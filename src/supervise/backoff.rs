@@ -89,7 +89,12 @@ mod tests {
     fn short_runs_in_a_row_are_limited() {
         let limit = Some(MaxRestarts::InARow(2));
         let mut record = Record::default();
-        let over: Vec<bool> = (0..3).map(|_| { record.ended(false); record.exhausted(limit, at(0)) }).collect();
+        let over: Vec<bool> = (0..3)
+            .map(|_| {
+                record.ended(false);
+                record.exhausted(limit, at(0))
+            })
+            .collect();
         assert_eq!(over, [false, false, true]);
     }
 

@@ -54,7 +54,14 @@ pub struct Living {
 
 impl Ending {
     /// Ends a life on purpose: sends `signal` now and SIGKILL after `limit`.
-    pub fn ordered(living: Living, stop: StopSpec, signal: Option<Signal>, limit: Duration, now: Mono, actions: &mut Vec<Action>) -> Ending {
+    pub fn ordered(
+        living: Living,
+        stop: StopSpec,
+        signal: Option<Signal>,
+        limit: Duration,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) -> Ending {
         let group = living.group.filter(|_| stop.group != StopGroup::Main);
         if let Some(signal) = signal {
             let target = match (stop.group, group) {
@@ -76,14 +83,14 @@ impl Ending {
         }
     }
 
-    /// Clears up after an unexpected death: the group got its signal when the death was seen (`death_signal`).
-    pub fn leftovers(living: Living, exit: Exit, stop: StopSpec, limit: Duration, now: Mono) -> Ending {
+    /// Clears up after a death: the group has had its signal (`death_signal`) or gets it by the caller.
+    pub fn leftovers(living: Living, exit: Option<Exit>, stop: StopSpec, limit: Duration, now: Mono) -> Ending {
         Ending {
             unit: living.unit,
             life: living.life,
             pid: None,
             group: living.group,
-            exit: Some(exit),
+            exit,
             kill_at: Some(now + limit),
             killed: false,
             stop,
@@ -92,12 +99,12 @@ impl Ending {
     }
 
     /// The main process was reaped; `group_lives`: its group still has members.
-    pub fn exited(&mut self, pid: Pid, exit: Exit, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
+    pub fn exited(&mut self, pid: Pid, exit: Option<Exit>, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
         if self.pid != Some(pid) {
             return;
         }
         self.pid = None;
-        self.exit = Some(exit);
+        self.exit = exit;
         if !group_lives {
             self.group = None;
             return;

@@ -13,16 +13,15 @@ pub enum Event {
     Launched { unit: UnitId, life: Life, pid: Pid },
     /// It didn't; nothing runs.
     LaunchFailed { unit: UnitId, life: Life, fault: Fault },
-    /// A process of this life was reaped. `group_lives`: its process group still has members.
-    Exited { unit: UnitId, life: Life, pid: Pid, exit: Exit, group_lives: bool },
+    /// A process of this life has ended. `exit`: unknown if somebody else reaped it. `group_lives`: the group that
+    /// it led still has members. `lingering`: a process that it may have left behind lives (forking daemons only).
+    Exited { unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, group_lives: bool, lingering: bool },
     /// The process group of this life was seen empty: nobody may signal it any more.
     GroupGone { unit: UnitId, life: Life },
     /// The pid file of this life names this process, which was judged fit. `group`: the one that it leads.
     Adopted { unit: UnitId, life: Life, pid: Pid, group: Option<Pid> },
     /// What the pid file of this life names was refused, in words; it is waited over.
     Refused { unit: UnitId, life: Life, reason: String },
-    /// The daemon of this life ended and was reaped by somebody else (`exit` is `None`) or by us.
-    DaemonGone { unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, lingering: bool, group_lives: bool },
     /// A signal came to wingmate.
     Signalled(Signal),
     /// An orphan was reaped.

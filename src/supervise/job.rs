@@ -10,7 +10,7 @@
 //! - What a run leaves in its process group lives on: crontab(5) jobs may start things in the background. It is ended
 //!   with the run when the run is stopped.
 
-use super::action::Action;
+use super::action::{Action, Due};
 use super::ending::{Ending, Living};
 use super::event::Fault;
 use crate::model::exit::Exit;
@@ -19,12 +19,17 @@ use crate::model::moment::{Mono, Spoken, Wall};
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
+use crate::schedule::stamp::Stamp;
+use crate::schedule::zone::Zone;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A job and where it stands.
 #[derive(Debug)]
 pub struct Job {
     pub spec: JobSpec,
+    /// In which its times are told.
+    zone: Rc<Zone>,
     unit: UnitId,
     life: Life,
     state: State,
@@ -48,16 +53,17 @@ pub struct Counts {
 #[derive(Debug)]
 enum State {
     Idle,
-    Starting { due: Wall },
+    Starting,
     Running { pid: Pid, since: Mono },
     Stopping { ending: Ending, since: Mono },
 }
 
 impl Job {
     /// A job that has never run.
-    pub fn new(unit: UnitId, spec: JobSpec) -> Job {
+    pub fn new(unit: UnitId, spec: JobSpec, zone: Rc<Zone>) -> Job {
         Job {
             spec,
+            zone,
             unit,
             life: Life::default(),
             state: State::Idle,
@@ -67,15 +73,28 @@ impl Job {
         }
     }
 
-    /// A run is due: `due` is the minute that its schedule named.
-    pub fn due(&mut self, due: Wall, actions: &mut Vec<Action>) {
+    /// A run is due for the moment `scheduled` that its schedule named (`None`: it is too late for one); `missed`
+    /// more were lost because the clock was set, the machine slept or wingmate was late.
+    pub fn fire(&mut self, scheduled: Option<Wall>, missed: u32, actions: &mut Vec<Action>) {
+        if missed > 0 {
+            self.counts.missed = self.counts.missed.saturating_add(missed);
+            let plural = if missed == 1 { "" } else { "s" };
+            self.say(actions, Level::Warn, format!("missed {missed} run{plural}"), None, None);
+        }
+        if let Some(at) = scheduled {
+            self.run(Stamp { at, zone: &self.zone }.to_string(), actions);
+        }
+    }
+
+    fn run(&mut self, time: String, actions: &mut Vec<Action>) {
         match &self.state {
             State::Idle => {
                 self.life = self.life.next();
-                self.state = State::Starting { due };
-                actions.push(Action::Launch { unit: self.unit, life: self.life, due: Some(due) });
+                self.state = State::Starting;
+                let due = Some(Due { job: self.spec.name.clone(), time });
+                actions.push(Action::Launch { unit: self.unit, life: self.life, due });
             }
-            State::Starting { .. } | State::Running { .. } | State::Stopping { .. } => {
+            State::Starting | State::Running { .. } | State::Stopping { .. } => {
                 self.counts.skipped = self.counts.skipped.saturating_add(1);
                 let pid = self.pid();
                 let text = "skipped: the run before is still under way".to_owned();
@@ -84,15 +103,9 @@ impl Job {
         }
     }
 
-    /// Runs were missed altogether.
-    pub fn missed(&mut self, missed: u32, actions: &mut Vec<Action>) {
-        self.counts.missed = self.counts.missed.saturating_add(missed);
-        self.say(actions, Level::Warn, format!("{missed} missed (late or the clock was set)"), None, None);
-    }
-
     /// The program runs.
     pub fn launched(&mut self, life: Life, pid: Pid, now: Mono, actions: &mut Vec<Action>) {
-        if matches!(self.state, State::Starting { .. }) && life == self.life {
+        if matches!(self.state, State::Starting) && life == self.life {
             self.counts.runs = self.counts.runs.saturating_add(1);
             self.state = State::Running { pid, since: now };
             self.say(actions, Level::Info, format!("started (pid {pid})"), Some(pid), None);
@@ -101,7 +114,7 @@ impl Job {
 
     /// The program could not be started.
     pub fn launch_failed(&mut self, life: Life, fault: &Fault, actions: &mut Vec<Action>) {
-        if matches!(self.state, State::Starting { .. }) && life == self.life {
+        if matches!(self.state, State::Starting) && life == self.life {
             self.counts.runs = self.counts.runs.saturating_add(1);
             self.counts.failures = self.counts.failures.saturating_add(1);
             self.state = State::Idle;
@@ -110,7 +123,15 @@ impl Job {
     }
 
     /// The run's process was reaped.
-    pub fn exited(&mut self, life: Life, dead: Pid, exit: Exit, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
+    pub fn exited(
+        &mut self,
+        life: Life,
+        dead: Pid,
+        exit: Option<Exit>,
+        group_lives: bool,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
         if life != self.life {
             return;
         }
@@ -126,7 +147,7 @@ impl Job {
                 self.ended(exit, ran, actions);
                 self.when_gone();
             }
-            State::Running { .. } | State::Starting { .. } | State::Idle => {}
+            State::Running { .. } | State::Starting | State::Idle => {}
         }
     }
 
@@ -144,7 +165,7 @@ impl Job {
     pub fn awaited_group(&self) -> Option<(Life, Pid)> {
         match &self.state {
             State::Stopping { ending, .. } => ending.awaited_group().map(|group| (self.life, group)),
-            State::Idle | State::Starting { .. } | State::Running { .. } => None,
+            State::Idle | State::Starting | State::Running { .. } => None,
         }
     }
 
@@ -158,7 +179,7 @@ impl Job {
                 self.state = State::Stopping { ending, since: *since };
             }
             State::Stopping { ending, .. } => ending.hasten(now + limit),
-            State::Idle | State::Starting { .. } => {}
+            State::Idle | State::Starting => {}
         }
     }
 
@@ -174,7 +195,7 @@ impl Job {
     pub fn deadline(&self) -> Option<Mono> {
         match &self.state {
             State::Stopping { ending, .. } => ending.deadline(),
-            State::Idle | State::Starting { .. } | State::Running { .. } => None,
+            State::Idle | State::Starting | State::Running { .. } => None,
         }
     }
 
@@ -195,7 +216,7 @@ impl Job {
     pub fn state_name(&self) -> &'static str {
         match self.state {
             State::Idle => "idle",
-            State::Starting { .. } => "starting",
+            State::Starting => "starting",
             State::Running { .. } => "running",
             State::Stopping { .. } => "stopping",
         }
@@ -206,7 +227,7 @@ impl Job {
         match &self.state {
             State::Running { pid, .. } => Some(*pid),
             State::Stopping { ending, .. } => ending.pid(),
-            State::Idle | State::Starting { .. } => None,
+            State::Idle | State::Starting => None,
         }
     }
 
@@ -216,8 +237,9 @@ impl Job {
         }
     }
 
-    fn ended(&mut self, exit: Exit, ran: Duration, actions: &mut Vec<Action>) {
-        self.last_exit = Some(exit);
+    fn ended(&mut self, exit: Option<Exit>, ran: Duration, actions: &mut Vec<Action>) {
+        self.last_exit = exit;
+        let Some(exit) = exit else { return };
         let failed = exit != Exit::Code(0);
         self.counts.failures = self.counts.failures.saturating_add(u32::from(failed));
         let level = if failed { Level::Warn } else { Level::Info };

@@ -12,8 +12,9 @@
 
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
-use super::service::End;
 use super::event::Fault;
+use super::service::End;
+use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::note::Note;
@@ -29,6 +30,7 @@ const KEPT: usize = 64;
 /// The main command and where it stands.
 #[derive(Debug)]
 pub struct MainCommand {
+    pub process: ProcessSpec,
     unit: UnitId,
     life: Life,
     state: State,
@@ -38,18 +40,30 @@ pub struct MainCommand {
 
 #[derive(Debug)]
 enum State {
-    Waiting { kept: Vec<Signal> },
-    Starting { kept: Vec<Signal> },
-    Running { pid: Pid, since: Mono },
-    Stopping { ending: Ending, since: Mono },
+    Waiting {
+        kept: Vec<Signal>,
+    },
+    Starting {
+        kept: Vec<Signal>,
+    },
+    Running {
+        pid: Pid,
+        since: Mono,
+    },
+    Stopping {
+        ending: Ending,
+        since: Mono,
+    },
     /// `None`: it was never started.
-    Ended { end: Option<End> },
+    Ended {
+        end: Option<End>,
+    },
 }
 
 impl MainCommand {
     /// A main command that waits to be started.
-    pub fn new(unit: UnitId) -> MainCommand {
-        MainCommand { unit, life: Life::default(), state: State::Waiting { kept: Vec::new() }, overran: false }
+    pub fn new(unit: UnitId, process: ProcessSpec) -> MainCommand {
+        MainCommand { process, unit, life: Life::default(), state: State::Waiting { kept: Vec::new() }, overran: false }
     }
 
     /// Whether it has not been started yet.
@@ -131,10 +145,16 @@ impl MainCommand {
     }
 
     /// Its process was reaped.
-    pub fn exited(&mut self, life: Life, dead: Pid, exit: Exit, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
-        if life != self.life {
-            return;
-        }
+    pub fn exited(
+        &mut self,
+        life: Life,
+        dead: Pid,
+        exit: Option<Exit>,
+        group_lives: bool,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(exit) = exit.filter(|_| life == self.life) else { return };
         match &mut self.state {
             State::Running { pid, since } if *pid == dead => {
                 let text = format!("{exit} after {}", Spoken(now.since(*since)));
@@ -144,7 +164,7 @@ impl MainCommand {
             }
             State::Stopping { ending, since } => {
                 let since = *since;
-                ending.exited(dead, exit, group_lives, now, actions);
+                ending.exited(dead, Some(exit), group_lives, now, actions);
                 let text = format!("{exit} after {}", Spoken(now.since(since)));
                 self.say(actions, Level::Info, text, "stopped", Some(dead), Some(exit.status()));
                 self.when_gone();
@@ -220,7 +240,15 @@ impl MainCommand {
         }
     }
 
-    fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, state: &'static str, pid: Option<Pid>, status: Option<u8>) {
+    fn say(
+        &self,
+        actions: &mut Vec<Action>,
+        level: Level,
+        text: String,
+        state: &'static str,
+        pid: Option<Pid>,
+        status: Option<u8>,
+    ) {
         actions.push(Action::Say(Note { level, unit: Some(MAIN.into()), text, pid, status, state: Some(state) }));
     }
 }

@@ -5,18 +5,30 @@
 //! is to be done, in order. Given any event in any state it does something sane.
 
 pub mod action;
+pub mod adoption;
 pub mod backoff;
+pub mod daemon;
 pub mod ending;
 pub mod event;
 pub mod job;
 pub mod main_command;
+pub mod proxy;
+#[cfg(test)]
+mod scenarios;
 pub mod service;
 pub mod shutdown;
 pub mod status;
 mod stopping;
+pub mod sweep;
 pub mod timers;
 pub mod verdict;
+#[cfg(test)]
+mod walk;
+#[cfg(test)]
+mod world;
 
+use crate::model::command::ProcessSpec;
+use crate::model::exit::Exit;
 use crate::model::job::JobSpec;
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
@@ -24,15 +36,16 @@ use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{MAIN, Pid, UnitId};
+use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
 use crate::schedule::zone::Zone;
-use crate::schedule::Schedule;
 use action::Action;
 use event::Event;
 use job::Job;
 use main_command::MainCommand;
-use service::{Service, Standing};
+use service::{Death, Service, Standing};
 use shutdown::Shutdown;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
@@ -43,8 +56,7 @@ use verdict::Reason;
 pub struct Plan {
     pub services: Vec<ServiceSpec>,
     pub jobs: Vec<PlannedJob>,
-    /// Whether there is a main command.
-    pub main: bool,
+    pub main: Option<ProcessSpec>,
     pub shutdown_timeout: Duration,
 }
 
@@ -93,17 +105,17 @@ impl Supervisor {
         for spec in plan.services {
             units.push(Unit::Service(Box::new(Service::new(number(units.len()), spec))));
         }
-        let (mut queue, mut at_start) = (Queue::new(), Vec::new());
+        let (mut queue, mut at_start) = (Queue::new(now.boot), Vec::new());
         for job in plan.jobs {
             let unit = number(units.len());
             match job.schedule {
                 Schedule::Reboot => at_start.push(unit),
-                schedule => queue.insert(unit, schedule, job.zone, now),
+                schedule => queue.insert(unit, schedule, Rc::clone(&job.zone), now),
             }
-            units.push(Unit::Job(Box::new(Job::new(unit, job.spec))));
+            units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
         }
-        if plan.main {
-            units.push(Unit::Main(MainCommand::new(number(units.len()))));
+        if let Some(process) = plan.main {
+            units.push(Unit::Main(MainCommand::new(number(units.len()), process)));
         }
         Supervisor {
             units,
@@ -142,9 +154,12 @@ impl Supervisor {
                 Unit::Job(job) => job.launch_failed(life, &fault, actions),
                 Unit::Main(main) => main.launch_failed(life, fault, actions),
             }),
-            Event::Exited { unit, life, pid, exit, group_lives } => {
+            Event::Exited { unit, life, pid, exit, group_lives, lingering } => {
                 self.with(unit, |machine, actions| match machine {
-                    Unit::Service(service) => service.exited(life, pid, exit, group_lives, mono, actions),
+                    Unit::Service(service) => {
+                        let death = Death { pid, exit, group_lives, lingering };
+                        service.exited(life, death, mono, actions);
+                    }
                     Unit::Job(job) => job.exited(life, pid, exit, group_lives, mono, actions),
                     Unit::Main(main) => main.exited(life, pid, exit, group_lives, mono, actions),
                 });
@@ -156,7 +171,16 @@ impl Supervisor {
             }),
             Event::Signalled(signal) => self.signalled(signal, now),
             Event::OrphanReaped => self.orphan_reaped(),
-            Event::Adopted { .. } | Event::Refused { .. } | Event::DaemonGone { .. } => {}
+            Event::Adopted { unit, life, pid, group } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.adopted(life, pid, group, mono, actions);
+                }
+            }),
+            Event::Refused { unit, life, reason } => self.with(unit, |machine, _| {
+                if let Unit::Service(service) = machine {
+                    service.refused(life, reason);
+                }
+            }),
             Event::Rest(rest) => self.rest(&rest, now.mono),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
@@ -178,7 +202,9 @@ impl Supervisor {
             });
         }
         if self.shutdown.is_none() {
-            self.run_due_jobs(now);
+            for firing in self.queue.due(now) {
+                self.fire(firing.job, firing.scheduled, firing.missed);
+            }
             self.look_for_an_end(now);
         }
         if self.shutdown.is_some() {
@@ -203,11 +229,38 @@ impl Supervisor {
     }
 
     /// The signal that a dead process's group is to get before the process is reaped.
-    pub fn death_signal(&self, unit: UnitId, dead: Pid) -> Option<Signal> {
+    pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
         match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => service.death_signal(dead),
+            Some(Unit::Service(service)) => service.death_signal(dead, exit),
             Some(Unit::Job(_) | Unit::Main(_)) | None => None,
         }
+    }
+
+    /// What a unit's process is made from.
+    pub fn process(&self, unit: UnitId) -> Option<&ProcessSpec> {
+        Some(match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => &service.spec.process,
+            Unit::Job(job) => &job.spec.process,
+            Unit::Main(main) => &main.process,
+        })
+    }
+
+    /// The pid file of a service that forks into the background.
+    pub fn pidfile(&self, unit: UnitId) -> Option<&Path> {
+        match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => service.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path()),
+            Unit::Job(_) | Unit::Main(_) => None,
+        }
+    }
+
+    /// Whether it is the main command.
+    pub fn is_main(&self, unit: UnitId) -> bool {
+        matches!(self.units.get(unit.0 as usize), Some(Unit::Main(_)))
+    }
+
+    /// Every unit with its name.
+    pub fn names(&self) -> impl Iterator<Item = (UnitId, &str)> {
+        (0..self.units.len()).map(number).map(|unit| (unit, self.name(unit)))
     }
 
     /// Whether wingmate is on its way out.
@@ -230,20 +283,14 @@ impl Supervisor {
             });
         }
         for unit in std::mem::take(&mut self.at_start) {
-            self.run(unit, now.wall, 0);
+            self.fire(unit, Some(now.wall), 0);
         }
     }
 
-    fn run_due_jobs(&mut self, now: Now) {
-        for firing in self.queue.due(now) {
-            self.run(firing.job, firing.scheduled, firing.missed);
-        }
-    }
-
-    fn run(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
+    fn fire(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
         self.with(unit, |machine, actions| {
             if let Unit::Job(job) = machine {
-                job.due(scheduled, missed, actions);
+                job.fire(scheduled, missed, actions);
             }
         });
     }
@@ -379,7 +426,8 @@ impl Supervisor {
         }
     }
 
-    fn name(&self, unit: UnitId) -> &str {
+    /// Its name.
+    pub fn name(&self, unit: UnitId) -> &str {
         match self.units.get(unit.0 as usize) {
             Some(Unit::Service(service)) => &service.spec.name,
             Some(Unit::Job(job)) => &job.spec.name,
@@ -407,6 +455,10 @@ fn is_up(service: &Service) -> bool {
     match service.standing() {
         Standing::Running { .. } => !service.spec.oneshot,
         Standing::Done => true,
-        Standing::Stopped | Standing::Starting | Standing::Stopping { .. } | Standing::Backoff { .. } | Standing::Failed => false,
+        Standing::Stopped
+        | Standing::Starting
+        | Standing::Stopping { .. }
+        | Standing::Backoff { .. }
+        | Standing::Failed => false,
     }
 }

@@ -9,11 +9,13 @@
 //!                      └─ Backoff ◀────────── verdict on the run ──▶ Done, Failed
 //! ```
 //!
-//! - `Starting` lasts from the order to launch until its answer; with a pid file until the daemon is adopted.
+//! - `Starting` lasts from the order to launch until its answer; see below for pid files.
 //! - A run is good if it lived `startsecs` from `Running` on; then the next start is at once, else after the back-off.
 //!   A failed launch is a short run. Two starts by restart are never closer than `backoff::SPACING`.
 //! - `wanted` is the second dimension: what was told to stop isn't restarted, whatever its state was when it was told
 //!   so; a start during `Stopping` is done when the old life is gone.
+//! - With a pid file `Starting` is two states: ordered, and `Adopting`, which lasts until the daemon is adopted, and
+//!   again while a hand-over is awaited (`daemon`, `proxy`).
 //! - One life at a time: a launch is ordered only when the earlier life's main process is reaped and, unless
 //!   `stop.group: false`, its group is empty. Events carry their life; those of another one change nothing.
 //! - An unexpected death with leftovers is `Stopping` too: the group gets the stop signal before its leader is reaped
@@ -21,8 +23,10 @@
 
 use super::action::Action;
 use super::backoff::{Record, SPACING};
+use super::daemon::Adopting;
 use super::ending::{Ending, Living};
 use super::event::Fault;
+use super::proxy::Proxy;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::note::Note;
@@ -39,10 +43,10 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Service {
     pub spec: ServiceSpec,
-    unit: UnitId,
-    life: Life,
-    state: State,
-    wanted: Wanted,
+    pub(super) unit: UnitId,
+    pub(super) life: Life,
+    pub(super) state: State,
+    pub(super) wanted: Wanted,
     /// When the last life was launched.
     launched: Option<Mono>,
     pub record: Record,
@@ -53,29 +57,56 @@ pub struct Service {
 
 /// What was asked for last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Up,
     Down,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Stopped,
     Starting,
-    Running { pid: Pid, since: Mono },
-    Stopping { ending: Ending, why: Why },
-    Backoff { until: Mono },
+    /// The starter of a forking daemon was started; see `daemon`.
+    Adopting(Box<Adopting>),
+    /// `group`: the one that `pid` leads. `proxy`: of a forking daemon.
+    Running {
+        pid: Pid,
+        group: Option<Pid>,
+        since: Mono,
+        proxy: Option<Box<Proxy>>,
+    },
+    /// `starter`: of a forking daemon, if it still lives beside its daemon.
+    Stopping {
+        ending: Ending,
+        why: Why,
+        starter: Option<Pid>,
+    },
+    Backoff {
+        until: Mono,
+    },
     Done,
     Failed,
 }
 
 /// Why a life is being ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+pub(super) enum Why {
     /// It was told to stop.
     Ordered,
-    /// It died by itself after this long, and something of its group is left.
-    Died { ran: Duration },
+    /// It came to its end by itself after this long, and something of it is left.
+    Died { ran: Option<Duration> },
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    pub pid: Pid,
+    /// Unknown if somebody else reaped it.
+    pub exit: Option<Exit>,
+    /// The group that it led still has members.
+    pub group_lives: bool,
+    /// A process that it may have left behind lives; told of forking daemons only.
+    pub lingering: bool,
 }
 
 /// How the last life ended.
@@ -83,6 +114,8 @@ enum Why {
 pub enum End {
     Exited(Exit),
     NeverStarted(Fault),
+    /// It came up in no way that counts, or ended in one that nobody can tell.
+    Lost(String),
 }
 
 impl End {
@@ -91,6 +124,7 @@ impl End {
         match self {
             End::Exited(exit) => exit.status(),
             End::NeverStarted(fault) => fault.kind.status(),
+            End::Lost(_) => 1,
         }
     }
 }
@@ -100,6 +134,7 @@ impl std::fmt::Display for End {
         match self {
             End::Exited(exit) => exit.fmt(f),
             End::NeverStarted(fault) => f.write_str(&fault.text),
+            End::Lost(text) => f.write_str(text),
         }
     }
 }
@@ -151,8 +186,8 @@ impl Service {
     pub fn standing(&self) -> Standing {
         match &self.state {
             State::Stopped => Standing::Stopped,
-            State::Starting => Standing::Starting,
-            State::Running { pid, since } => Standing::Running { pid: *pid, since: *since },
+            State::Starting | State::Adopting(_) => Standing::Starting,
+            State::Running { pid, since, .. } => Standing::Running { pid: *pid, since: *since },
             State::Stopping { ending, .. } => Standing::Stopping { pid: ending.pid() },
             State::Backoff { until } => Standing::Backoff { until: *until },
             State::Done => Standing::Done,
@@ -174,7 +209,7 @@ impl Service {
                 self.launch(now, actions);
             }
             State::Backoff { .. } => self.launch(now, actions),
-            State::Starting | State::Running { .. } | State::Stopping { .. } => {}
+            State::Starting | State::Adopting(_) | State::Running { .. } | State::Stopping { .. } => {}
         }
     }
 
@@ -183,19 +218,34 @@ impl Service {
         self.wanted = Wanted::Down;
         let limit = limit.min(self.spec.stop.timeout);
         match &mut self.state {
-            State::Running { pid, .. } => {
-                let living = Living { unit: self.unit, life: self.life, pid: *pid, group: Some(*pid) };
-                let ending = Ending::ordered(living, self.spec.stop, self.spec.stop.signal, limit, now, actions);
-                self.overran = false;
-                self.say(actions, Level::Info, self.stopping_text(limit), "stopping", ending.pid());
-                self.state = State::Stopping { ending, why: Why::Ordered };
+            State::Running { pid, group, proxy, .. } => {
+                let starter = proxy.as_ref().and_then(|proxy| proxy.starter()).filter(|starter| starter != pid);
+                let (pid, group) = (*pid, *group);
+                self.end_by_order(pid, group, starter, limit, now, actions);
             }
+            State::Adopting(_) => self.stop_adopting(limit, now, actions),
             State::Stopping { ending, .. } => ending.hasten(now + limit),
             State::Backoff { .. } => self.hold(actions),
             // The answer to the launch comes within the same turn; it finds that the service is wanted down.
             State::Starting => {}
             State::Stopped | State::Done | State::Failed => {}
         }
+    }
+
+    pub(super) fn end_by_order(
+        &mut self,
+        pid: Pid,
+        group: Option<Pid>,
+        starter: Option<Pid>,
+        limit: Duration,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
+        let living = Living { unit: self.unit, life: self.life, pid, group };
+        let ending = Ending::ordered(living, self.spec.stop, self.spec.stop.signal, limit, now, actions);
+        self.overran = false;
+        self.say(actions, Level::Info, self.stopping_text(limit), "stopping", Some(pid));
+        self.state = State::Stopping { ending, why: Why::Ordered, starter };
     }
 
     /// SIGKILL to whatever is left of it, now.
@@ -208,47 +258,46 @@ impl Service {
 
     /// The program runs.
     pub fn launched(&mut self, life: Life, pid: Pid, now: Mono, actions: &mut Vec<Action>) {
-        match self.state {
-            State::Starting if life == self.life => {
-                self.state = State::Running { pid, since: now };
-                self.say(actions, Level::Info, format!("running (pid {pid})"), "running", Some(pid));
-                if self.wanted == Wanted::Down {
-                    self.stop(self.spec.stop.timeout, now, actions);
-                }
+        if !matches!(self.state, State::Starting) || life != self.life {
+            return self.stray(actions, "launched");
+        }
+        match &self.spec.pidfile {
+            Some(pidfile) => {
+                let until = now + pidfile.timeout;
+                self.adopt(pid, until, actions);
             }
-            State::Starting
-            | State::Stopped
-            | State::Running { .. }
-            | State::Stopping { .. }
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed => self.stray(actions, "launched"),
+            None => {
+                self.state = State::Running { pid, group: Some(pid), since: now, proxy: None };
+                self.say(actions, Level::Info, format!("running (pid {pid})"), "running", Some(pid));
+            }
+        }
+        if self.wanted == Wanted::Down {
+            self.stop(self.spec.stop.timeout, now, actions);
         }
     }
 
     /// The program could not be started.
     pub fn launch_failed(&mut self, life: Life, fault: Fault, now: Mono, actions: &mut Vec<Action>) {
-        match self.state {
-            State::Starting if life == self.life => {
-                let text = fault.text.clone();
-                self.last_end = Some(End::NeverStarted(fault));
-                self.ended(Duration::ZERO, false, &text, now, actions);
-            }
-            State::Starting
-            | State::Stopped
-            | State::Running { .. }
-            | State::Stopping { .. }
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed => self.stray(actions, "launch failed"),
+        if !matches!(self.state, State::Starting) || life != self.life {
+            return self.stray(actions, "launch failed");
         }
+        let text = fault.text.clone();
+        self.last_end = Some(End::NeverStarted(fault));
+        self.ended(None, false, &text, now, actions);
     }
 
-    /// The signal that the group is to get when this process is found dead and not yet reaped.
-    pub fn death_signal(&self, dead: Pid) -> Option<Signal> {
+    /// The signal that the group which this dead process leads is to get before the process is reaped.
+    pub fn death_signal(&self, dead: Pid, exit: Exit) -> Option<Signal> {
+        if self.spec.stop.group == StopGroup::Main {
+            return None;
+        }
         match &self.state {
-            State::Running { pid, .. } if *pid == dead && self.spec.stop.group != StopGroup::Main => self.spec.stop.signal,
+            // A daemon that ended with 0 may be handing over: what it left is its successor.
+            State::Running { proxy: Some(_), .. } if exit == Exit::Code(0) => None,
+            State::Running { pid, group: Some(_), .. } if *pid == dead => self.spec.stop.signal,
+            State::Adopting(_) if exit != Exit::Code(0) => self.spec.stop.signal,
             State::Running { .. }
+            | State::Adopting(_)
             | State::Stopped
             | State::Starting
             | State::Stopping { .. }
@@ -258,30 +307,25 @@ impl Service {
         }
     }
 
-    /// A process of this life was reaped.
-    pub fn exited(&mut self, life: Life, dead: Pid, exit: Exit, group_lives: bool, now: Mono, actions: &mut Vec<Action>) {
+    /// A process of this life has ended.
+    pub fn exited(&mut self, life: Life, death: Death, now: Mono, actions: &mut Vec<Action>) {
         if life != self.life {
             return self.stray(actions, "exited");
         }
         match &mut self.state {
-            State::Running { pid, since } if *pid == dead => {
+            State::Adopting(_) | State::Running { proxy: Some(_), .. } => self.forker_exited(death, now, actions),
+            State::Running { pid, since, .. } if *pid == death.pid => {
                 let ran = now.since(*since);
-                self.last_end = Some(End::Exited(exit));
-                let text = format!("{exit} after {}", Spoken(ran));
-                if group_lives && self.spec.stop.group != StopGroup::Main {
-                    let living = Living { unit: self.unit, life, pid: dead, group: Some(dead) };
-                    let limit = self.spec.stop.timeout.min(LEFTOVERS);
-                    let ending = Ending::leftovers(living, exit, self.spec.stop, limit, now);
-                    self.state = State::Stopping { ending, why: Why::Died { ran } };
-                    let text = format!("{text}; ending what it left behind");
-                    self.say(actions, Level::Warn, text, "stopping", Some(dead));
-                } else {
-                    self.ended(ran, self.succeeded(exit), &text, now, actions);
-                }
+                self.died(death, ran, now, actions);
             }
-            State::Stopping { ending, .. } => {
-                ending.exited(dead, exit, group_lives, now, actions);
-                self.last_end = Some(End::Exited(exit));
+            State::Stopping { ending, starter, .. } => {
+                if *starter == Some(death.pid) {
+                    *starter = None;
+                }
+                if ending.pid() == Some(death.pid) {
+                    ending.exited(death.pid, death.exit, death.group_lives, now, actions);
+                    self.last_end = death.exit.map(End::Exited).or(self.last_end.take());
+                }
                 self.when_gone(now, actions);
             }
             State::Running { .. }
@@ -293,22 +337,68 @@ impl Service {
         }
     }
 
+    /// The main process died by itself.
+    fn died(&mut self, death: Death, ran: Duration, now: Mono, actions: &mut Vec<Action>) {
+        let Some(exit) = death.exit else { return self.stray(actions, "exited in an unknown way") };
+        self.last_end = Some(End::Exited(exit));
+        let text = format!("{exit} after {}", Spoken(ran));
+        if death.group_lives && self.spec.stop.group != StopGroup::Main {
+            self.clear_up(death.pid, Some(exit), &text, Some(ran), now, actions);
+        } else {
+            self.ended(Some(ran), self.succeeded(exit), &text, now, actions);
+        }
+    }
+
+    /// Waits until nothing is left of a dead leader's group, which has had its stop signal.
+    pub(super) fn clear_up(
+        &mut self,
+        leader: Pid,
+        exit: Option<Exit>,
+        text: &str,
+        ran: Option<Duration>,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
+        let living = Living { unit: self.unit, life: self.life, pid: leader, group: Some(leader) };
+        let limit = self.spec.stop.timeout.min(LEFTOVERS);
+        let ending = Ending::leftovers(living, exit, self.spec.stop, limit, now);
+        self.state = State::Stopping { ending, why: Why::Died { ran }, starter: None };
+        self.say(actions, Level::Warn, format!("{text}; ending what it left behind"), "stopping", Some(leader));
+    }
+
     /// The group of this life was seen empty.
     pub fn group_gone(&mut self, life: Life, now: Mono, actions: &mut Vec<Action>) {
-        if let State::Stopping { ending, .. } = &mut self.state {
-            if life == self.life {
+        if life != self.life {
+            return;
+        }
+        match &mut self.state {
+            State::Stopping { ending, .. } => {
                 ending.group_gone();
                 self.when_gone(now, actions);
             }
+            State::Adopting(adopting) => adopting.group = None,
+            State::Stopped
+            | State::Starting
+            | State::Running { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed => {}
         }
     }
 
     /// The group that is awaited, when it may have been emptied by an orphan's end.
     pub fn awaited_group(&self) -> Option<(Life, Pid)> {
-        match &self.state {
-            State::Stopping { ending, .. } => ending.awaited_group().map(|group| (self.life, group)),
-            _ => None,
-        }
+        let group = match &self.state {
+            State::Stopping { ending, .. } => ending.awaited_group(),
+            State::Adopting(adopting) => adopting.orphaned_group(),
+            State::Stopped
+            | State::Starting
+            | State::Running { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed => None,
+        };
+        group.map(|group| (self.life, group))
     }
 
     /// When it has something to do.
@@ -316,6 +406,7 @@ impl Service {
         match &self.state {
             State::Backoff { until } => Some(*until),
             State::Stopping { ending, .. } => ending.deadline(),
+            State::Adopting(adopting) => adopting.proxy.deadline(),
             State::Stopped | State::Starting | State::Running { .. } | State::Done | State::Failed => None,
         }
     }
@@ -324,11 +415,20 @@ impl Service {
     pub fn expire(&mut self, now: Mono, actions: &mut Vec<Action>) {
         match &mut self.state {
             State::Backoff { until } if *until <= now => self.launch(now, actions),
-            State::Stopping { ending, why } => {
+            State::Stopping { ending, why, .. } => {
                 ending.expire(now, actions);
                 self.overran |= ending.killed() && *why == Why::Ordered;
             }
-            State::Backoff { .. } | State::Stopped | State::Starting | State::Running { .. } | State::Done | State::Failed => {}
+            State::Adopting(adopting) => {
+                let step = adopting.proxy.expire(now);
+                self.follow(step, now, actions);
+            }
+            State::Backoff { .. }
+            | State::Stopped
+            | State::Starting
+            | State::Running { .. }
+            | State::Done
+            | State::Failed => {}
         }
     }
 
@@ -342,12 +442,15 @@ impl Service {
     }
 
     fn when_gone(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        let State::Stopping { ending, why } = &self.state else { return };
+        let State::Stopping { ending, why, starter } = &self.state else { return };
         if !ending.gone() {
             return;
         }
         let (why, exit, killed) = (*why, ending.exit, ending.killed());
-        let success = exit.is_some_and(|exit| self.succeeded(exit));
+        if let Some(starter) = *starter {
+            return self.end_by_order(starter, Some(starter), None, self.spec.stop.timeout, now, actions);
+        }
+        let success = exit.is_some_and(|exit| self.succeeded(exit)) && !matches!(self.last_end, Some(End::Lost(_)));
         match why {
             Why::Died { ran } => self.ended(ran, success, "nothing is left of it", now, actions),
             Why::Ordered => {
@@ -363,10 +466,17 @@ impl Service {
         }
     }
 
-    /// The verdict on a run that ended by itself: restart now or later, or never again.
-    fn ended(&mut self, ran: Duration, success: bool, text: &str, now: Mono, actions: &mut Vec<Action>) {
-        let started = !matches!(self.last_end, Some(End::NeverStarted(_)));
-        self.record.ended(started && ran >= self.spec.startsecs);
+    /// The verdict on a run that ended by itself: restart now or later, or never again. `ran`: how long it was up;
+    /// `None`: it never was.
+    pub(super) fn ended(
+        &mut self,
+        ran: Option<Duration>,
+        success: bool,
+        text: &str,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
+        self.record.ended(ran.is_some_and(|ran| ran >= self.spec.startsecs));
         if self.wanted == Wanted::Down {
             self.state = State::Stopped;
             return self.say(actions, Level::Info, format!("{text}; stopped"), "stopped", None);
@@ -411,7 +521,7 @@ impl Service {
         actions.push(Action::Launch { unit: self.unit, life: self.life, due: None });
     }
 
-    fn succeeded(&self, exit: Exit) -> bool {
+    pub(super) fn succeeded(&self, exit: Exit) -> bool {
         matches!(exit, Exit::Code(code) if self.spec.success_codes.contains(&code))
     }
 
@@ -422,16 +532,30 @@ impl Service {
         }
     }
 
-    fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, state: &'static str, pid: Option<Pid>) {
+    pub(super) fn say(
+        &self,
+        actions: &mut Vec<Action>,
+        level: Level,
+        text: String,
+        state: &'static str,
+        pid: Option<Pid>,
+    ) {
         let status = match state {
             "running" | "starting" => None,
             _ => self.last_end.as_ref().map(End::status),
         };
-        actions.push(Action::Say(Note { level, unit: Some(self.spec.name.clone()), text, pid, status, state: Some(state) }));
+        actions.push(Action::Say(Note {
+            level,
+            unit: Some(self.spec.name.clone()),
+            text,
+            pid,
+            status,
+            state: Some(state),
+        }));
     }
 
     /// An event that this state can't have: said loudly and dropped, since PID 1 doesn't die of its own logic.
-    fn stray(&self, actions: &mut Vec<Action>, event: &str) {
+    pub(super) fn stray(&self, actions: &mut Vec<Action>, event: &str) {
         let text = format!("unexpected event '{event}' while {}; dropped", self.standing().name());
         actions.push(Action::Say(Note::new(Level::Error, text).about(self.spec.name.clone())));
         debug_assert!(false, "unexpected event '{event}' while {}", self.standing().name());

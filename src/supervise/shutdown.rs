@@ -47,7 +47,9 @@ pub struct Shutdown {
 pub enum Phase {
     Waves,
     /// TERM went to all that is left; KILL follows then.
-    LastTerm { until: Mono },
+    LastTerm {
+        until: Mono,
+    },
     /// KILL went to all that is left.
     LastKill,
 }

@@ -40,7 +40,7 @@ impl fmt::Display for Reason {
         match self {
             Reason::Asked(signal) => write!(f, "{signal} received"),
             Reason::Main(End::Exited(exit)) => write!(f, "main command {exit}"),
-            Reason::Main(End::NeverStarted(fault)) => write!(f, "main command: {}", fault.text),
+            Reason::Main(end) => write!(f, "main command: {end}"),
             Reason::Critical { name, end, restarts: 0, .. } => write!(f, "critical service {name}: {end}"),
             Reason::Critical { name, end, restarts, since, .. } => {
                 let plural = if *restarts == 1 { "" } else { "s" };

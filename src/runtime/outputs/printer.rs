@@ -1,0 +1,255 @@
+//! Where lines are printed: how they look, and the two outlets that they leave by. Shared by all units' streams
+//! and wingmate's own messages (`runtime::outputs`).
+
+use super::outlet::{ATOMIC, Outlet};
+use crate::logs::lines::{CROWD, LONGEST, LONGEST_CROWDED, Left, Lines, Piece};
+use crate::logs::stamp::{self, Stamp, Stream};
+use crate::model::moment::{Now, Wall};
+use crate::model::note::Note;
+use crate::model::settings::{LogFormat, LogSettings};
+use crate::model::unit::WINGMATE;
+use crate::sys::poll::Poller;
+use std::io::IoSlice;
+
+/// Slices that writev(2) takes at most (IOV_MAX).
+const SLICES: usize = 1024;
+/// Bytes that are read at once, and written at once where they go through memory.
+pub const BLOCK: usize = 64 << 10;
+
+/// Seconds east of UTC at a moment.
+pub type Zone = Box<dyn Fn(Wall) -> i32>;
+
+/// The look of lines, and where they go.
+pub struct Printer {
+    pub settings: LogSettings,
+    pub zone: Zone,
+    pub width: usize,
+    /// Names that have a colour, as long as there is a terminal to show it.
+    colours: Vec<(Box<str>, u8)>,
+    colourful: [bool; 2],
+    outlets: [Outlet; 2],
+    /// Both streams are the same pipe, file or terminal: one outlet for both keeps the order.
+    one: bool,
+    /// Bytes of unfinished lines of all streams.
+    pub kept: usize,
+    /// Pipes that were made larger.
+    pub large: usize,
+    buffer: Vec<u8>,
+}
+
+impl Printer {
+    /// A printer to these outlets. `colour`: terminals may be coloured.
+    pub fn new(settings: LogSettings, zone: Zone, outlets: [Outlet; 2], colour: bool) -> Printer {
+        let [stdout, stderr] = &outlets;
+        let terminal = |outlet: &Outlet| colour && outlet.sink().is_some_and(|sink| sink.is_terminal());
+        let one = stdout.sink().zip(stderr.sink()).is_some_and(|(a, b)| a.is_same(b));
+        let colourful = [terminal(stdout), terminal(stderr)];
+        let width = WINGMATE.len();
+        Printer {
+            settings,
+            zone,
+            width,
+            colours: Vec::new(),
+            colourful,
+            outlets,
+            one,
+            kept: 0,
+            large: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The names that share the column and the colours.
+    pub fn set_names<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.width = WINGMATE.len();
+        let mut taken = Vec::new();
+        self.colours.clear();
+        for name in std::iter::once(WINGMATE).chain(names) {
+            self.width = self.width.max(name.len());
+            if self.colourful != [false; 2] {
+                let colour = stamp::colour(name, &taken);
+                taken.push(colour);
+                self.colours.push((name.into(), colour));
+            }
+        }
+    }
+
+    /// The one buffer that all streams are read through; made at the first use.
+    pub fn take_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.reserve_exact(BLOCK);
+        buffer
+    }
+
+    /// Gives it back.
+    pub fn give_buffer(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
+    }
+
+    /// The outlet of a stream.
+    pub fn outlet(&self, stream: Stream) -> &Outlet {
+        let [stdout, stderr] = &self.outlets;
+        if stream == Stream::Stderr && !self.one { stderr } else { stdout }
+    }
+
+    /// The same, to write to.
+    pub fn outlet_mut(&mut self, stream: Stream) -> &mut Outlet {
+        let [stdout, stderr] = &mut self.outlets;
+        if stream == Stream::Stderr && !self.one { stderr } else { stdout }
+    }
+
+    /// Whether stdout and stderr are one and the same.
+    pub fn is_one(&self) -> bool {
+        self.one
+    }
+
+    /// How long a line may be before it comes in pieces.
+    pub fn longest(&self) -> usize {
+        if self.kept > CROWD { LONGEST_CROWDED } else { LONGEST }
+    }
+
+    fn stamp<'a>(&self, unit: &'a str, stream: Stream, now: Now) -> Stamp<'a> {
+        let local = self.settings.timestamps && self.settings.format == LogFormat::Text;
+        let colourful = match stream {
+            Stream::Stdout => self.colourful[0],
+            Stream::Stderr => self.colourful[1],
+        };
+        let known = || self.colours.iter().find(|(name, _)| **name == *unit).map(|(_, colour)| *colour);
+        Stamp {
+            format: self.settings.format,
+            unit,
+            stream,
+            time: now.wall,
+            offset: local.then(|| (self.zone)(now.wall)),
+            width: self.width,
+            colour: colourful.then(|| known().unwrap_or_else(|| stamp::colour(unit, &[]))),
+        }
+    }
+
+    /// Prints the lines that what is kept and `chunk` make, until all are out or the outlet is stuck, and tells
+    /// what is left.
+    pub fn print(
+        &mut self,
+        unit: &str,
+        stream: Stream,
+        lines: &Lines,
+        chunk: &[u8],
+        poller: &Poller,
+        now: Now,
+    ) -> Left {
+        let stamp = self.stamp(unit, stream, now);
+        let limit = self.longest();
+        if self.settings.format == LogFormat::Json {
+            self.print_json(&stamp, lines, chunk, limit, poller, now)
+        } else {
+            self.print_text(&stamp, lines, chunk, limit, poller, now)
+        }
+    }
+
+    /// Line by line out of the chunk, without a copy.
+    fn print_text(
+        &mut self,
+        stamp: &Stamp<'_>,
+        lines: &Lines,
+        chunk: &[u8],
+        limit: usize,
+        poller: &Poller,
+        now: Now,
+    ) -> Left {
+        let outlet = self.outlet_mut(stamp.stream);
+        let (mut whole, mut part) = (Vec::new(), Vec::new());
+        stamp.before(&mut whole, true);
+        stamp.before(&mut part, false);
+        let most = if outlet.is_shared() { ATOMIC } else { usize::MAX };
+        let mut pieces = lines.pieces(chunk, limit);
+        let mut slices: Vec<IoSlice<'_>> = Vec::new();
+        while outlet.is_open() {
+            slices.clear();
+            let mut size = 0;
+            // A line is four slices at most.
+            while slices.len() + 4 <= SLICES {
+                let before = pieces;
+                let Some(piece) = pieces.next() else { break };
+                size += whole.len() + piece.len() + usize::from(!piece.whole);
+                if size > most && !slices.is_empty() {
+                    pieces = before;
+                    break;
+                }
+                let (prefix, end): (&[u8], &[u8]) = if piece.whole { (&whole, b"") } else { (&part, b"\n") };
+                let slice = [prefix, piece.head, piece.tail, end];
+                slices.extend(slice.iter().filter(|bytes| !bytes.is_empty()).map(|bytes| IoSlice::new(bytes)));
+            }
+            if slices.is_empty() {
+                break;
+            }
+            outlet.put(&mut slices, poller, now);
+        }
+        pieces.left()
+    }
+
+    /// Through a block of memory, because the text may have to be escaped.
+    fn print_json(
+        &mut self,
+        stamp: &Stamp<'_>,
+        lines: &Lines,
+        chunk: &[u8],
+        limit: usize,
+        poller: &Poller,
+        now: Now,
+    ) -> Left {
+        let outlet = self.outlet_mut(stamp.stream);
+        let mut scratch = Vec::new();
+        let mut prefix = Vec::new();
+        stamp.before(&mut prefix, true);
+        let most = if outlet.is_shared() { ATOMIC } else { BLOCK };
+        let mut pieces = lines.pieces(chunk, limit);
+        while outlet.is_open() {
+            let mut full = 0;
+            while scratch.len() <= most {
+                full = scratch.len();
+                let Some(piece) = pieces.next() else { break };
+                append(&mut scratch, &prefix, piece);
+            }
+            if scratch.is_empty() {
+                break;
+            }
+            // The line that led over the bound goes by itself.
+            let over = outlet.is_shared() && scratch.len() > most;
+            let (first, second) = scratch.split_at(if over { full } else { scratch.len() });
+            for part in [first, second] {
+                if !part.is_empty() {
+                    outlet.put(&mut [IoSlice::new(part)], poller, now);
+                }
+            }
+            scratch.clear();
+        }
+        pieces.left()
+    }
+
+    /// Prints what is there of a line. `whole`: nothing more will come.
+    pub fn print_rest(&mut self, unit: &str, stream: Stream, rest: &[u8], whole: bool, poller: &Poller, now: Now) {
+        let stamp = self.stamp(unit, stream, now);
+        let mut out = Vec::new();
+        stamp.before(&mut out, whole);
+        let outlet = self.outlet_mut(stream);
+        if stamp.format == LogFormat::Json {
+            stamp::json_message(&mut out, b"", rest, whole);
+            outlet.put(&mut [IoSlice::new(&out)], poller, now);
+        } else {
+            outlet.put(&mut [IoSlice::new(&out), IoSlice::new(rest), IoSlice::new(b"\n")], poller, now);
+        }
+    }
+
+    /// One of wingmate's own messages as it will be printed.
+    pub fn note(&self, note: &Note, now: Now) -> Vec<u8> {
+        let mut out = Vec::new();
+        stamp::note(&mut out, &self.stamp(WINGMATE, Stream::Stderr, now), note);
+        out
+    }
+}
+
+fn append(out: &mut Vec<u8>, prefix: &[u8], piece: Piece<'_>) {
+    let (head, tail) = piece.text();
+    out.extend_from_slice(prefix);
+    stamp::json_message(out, head, tail, piece.whole);
+}

@@ -1,0 +1,98 @@
+//! The pipes that units write their lines to: made once per unit, both ends held (`runtime::outputs`).
+
+use rustix::fs::{Gid, OFlags, Uid, fchown, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Result, ioctl_fionread, read};
+use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A pipe with both of its ends. Its reader never waits; its writers do when it is full.
+#[derive(Debug)]
+pub struct Pipe {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+/// What a busy pipe grows to: it halves the cost of a line (more is little better).
+const GROWN: usize = 256 << 10;
+
+impl Pipe {
+    /// A new pipe, which no child inherits by itself.
+    pub fn new() -> Result<Pipe> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+        fcntl_setfl(&read, OFlags::NONBLOCK)?;
+        Ok(Pipe { read, write })
+    }
+
+    /// Gives the pipe to this user and group, who can then reopen it by `/dev/stdout`. One's own pipe may be
+    /// given to oneself by everybody, to others by root.
+    pub fn give(&self, user: u32, group: u32) -> Result<()> {
+        fchown(&self.write, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))
+    }
+
+    /// The end for a child. A program that had it before may have made it non-blocking for all who have it, and
+    /// the next one wouldn't expect that: it is made blocking again.
+    pub fn child_end(&self) -> BorrowedFd<'_> {
+        if let Ok(flags) = fcntl_getfl(&self.write) {
+            if flags.contains(OFlags::NONBLOCK) {
+                let _ = fcntl_setfl(&self.write, flags - OFlags::NONBLOCK);
+            }
+        }
+        self.write.as_fd()
+    }
+
+    /// Takes what is there, at most as much as `buffer` has room for; `AGAIN` if there is nothing.
+    pub fn read<'b>(&self, buffer: &'b mut [MaybeUninit<u8>]) -> Result<&'b [u8]> {
+        read(&self.read, buffer).map(|(bytes, _)| &*bytes)
+    }
+
+    /// How many bytes wait to be read.
+    pub fn waiting(&self) -> u64 {
+        ioctl_fionread(&self.read).unwrap_or(0)
+    }
+
+    /// Makes room for more if the kernel allows it: unprivileged users have a budget for all their pipes
+    /// (`/proc/sys/fs/pipe-user-pages-soft`).
+    pub fn grow(&self) -> Result<()> {
+        if fcntl_getpipe_size(&self.read)? < GROWN { fcntl_setpipe_size(&self.read, GROWN).map(drop) } else { Ok(()) }
+    }
+}
+
+impl AsFd for Pipe {
+    /// The end that is read from.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::{Errno, write};
+
+    #[test]
+    fn only_the_reader_never_waits() {
+        let pipe = Pipe::new().unwrap();
+        let mut buffer = [MaybeUninit::uninit(); 16];
+        assert_eq!(pipe.read(&mut buffer).err(), Some(Errno::AGAIN));
+        assert!(!fcntl_getfl(pipe.child_end()).unwrap().contains(OFlags::NONBLOCK));
+        write(pipe.child_end(), b"hello").unwrap();
+        assert_eq!(pipe.waiting(), 5);
+        assert_eq!(pipe.read(&mut buffer[..3]), Ok(&b"hel"[..]));
+        assert_eq!(pipe.waiting(), 2);
+    }
+
+    #[test]
+    fn a_child_end_is_made_blocking_again() {
+        let pipe = Pipe::new().unwrap();
+        fcntl_setfl(pipe.child_end(), OFlags::NONBLOCK).unwrap();
+        assert!(!fcntl_getfl(pipe.child_end()).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_pipe_grows() {
+        let pipe = Pipe::new().unwrap();
+        pipe.grow().unwrap();
+        assert_eq!(fcntl_getpipe_size(&pipe), Ok(GROWN));
+    }
+}
