@@ -3,7 +3,7 @@
 //! A line is never copied to be looked at: [`Pieces`] lends it out of the read buffer; only what has no newline
 //! yet is kept. Where a line that is too long is cut depends on its bytes alone, not on how they came.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use std::time::Duration;
 
 /// A line may grow to this many bytes before it comes in pieces (spec/logging.md).
@@ -73,6 +73,15 @@ impl<'a> Pieces<'a> {
         Left { head: self.head.len(), chunk: self.chunk.len() }
     }
 
+    /// All whole lines of the chunk at once as if they were one; none if what was kept belongs to the first of them
+    /// or one of them may be too long.
+    pub fn whole_lines(&mut self) -> Option<Piece<'a>> {
+        if !self.head.is_empty() || self.chunk.len() > self.limit {
+            return None;
+        }
+        memrchr(b'\n', self.chunk).map(|end| self.take(end + 1, true))
+    }
+
     /// The first `len` bytes of head and chunk together.
     fn take(&mut self, len: usize, whole: bool) -> Piece<'a> {
         let (head, rest) = self.head.split_at(len.min(self.head.len()));
@@ -98,7 +107,14 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        match memchr(b'\n', self.chunk) {
+        let end = memchr(b'\n', self.chunk);
+        if let (Some(end), []) = (end.filter(|end| *end <= self.limit), self.head) {
+            // What nearly every line is.
+            let (tail, rest) = self.chunk.split_at(end + 1);
+            self.chunk = rest;
+            return Some(Piece { head: &[], tail, whole: true });
+        }
+        match end {
             Some(end) if self.head.len() + end <= self.limit => Some(self.take(self.head.len() + end + 1, true)),
             None if self.head.len() + self.chunk.len() <= self.limit => None,
             _ => Some(self.take(self.cut(), false)),
@@ -228,6 +244,15 @@ mod tests {
         let left = pieces.left();
         lines.keep(b"abc\n", left, false);
         assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn whole_lines_can_be_had_at_once() {
+        let lines = Lines::default();
+        let mut pieces = lines.pieces(b"a\nb\nc", 100);
+        assert_eq!(pieces.whole_lines().map(|p| p.tail), Some(&b"a\nb\n"[..]));
+        assert_eq!((pieces.whole_lines(), pieces.next()), (None, None));
+        assert_eq!(lines.pieces(b"a\nb\nc", 4).whole_lines(), None);
     }
 
     #[test]
