@@ -3,7 +3,7 @@
 
 use super::outlet::{ATOMIC, Outlet};
 use super::page::Page;
-use crate::logs::lines::{CROWD, LONGEST, LONGEST_CROWDED, Left, Lines, Piece};
+use crate::logs::lines::{CROWD, LONGEST, LONGEST_CROWDED, Lines, Mark, Piece};
 use crate::logs::stamp::{self, Stamp, Stream};
 use crate::model::moment::{Now, Wall};
 use crate::model::note::Note;
@@ -129,7 +129,7 @@ impl Printer {
     }
 
     /// Prints the lines that what is kept and `chunk` make, until all are out or the outlet is stuck, and tells
-    /// what is left.
+    /// how far it came.
     pub fn print(
         &mut self,
         unit: &str,
@@ -138,7 +138,7 @@ impl Printer {
         chunk: &[u8],
         poller: &Poller,
         now: Now,
-    ) -> Left {
+    ) -> Mark {
         let stamp = self.stamp(unit, stream, now);
         let (mut whole, mut part) = (Vec::new(), Vec::new());
         stamp.before(&mut whole, true);
@@ -154,12 +154,12 @@ impl Printer {
                 pieces.whole_lines().iter().for_each(|piece| page.add(piece.tail));
             }
             while !page.is_full() {
-                let (place, before) = (page.place(), pieces);
+                let (place, before) = (page.place(), pieces.mark());
                 let Some(piece) = pieces.next() else { break };
                 add(&mut page, stamp.format, if piece.whole { &whole } else { &part }, piece);
                 if page.len() > most && !place.is_start() {
                     page.back_to(place);
-                    pieces = before;
+                    pieces.back_to(before);
                     break;
                 }
             }
@@ -170,7 +170,7 @@ impl Printer {
         }
         // A line that was escaped may have been very long.
         self.text = Some(page.into_text()).filter(|text| text.capacity() <= 2 * BLOCK).unwrap_or_default();
-        pieces.left()
+        pieces.mark()
     }
 
     /// Prints what is there of a line. `whole`: nothing more will come.
