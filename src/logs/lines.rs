@@ -79,14 +79,21 @@ impl<'a> Pieces<'a> {
         self.at = mark;
     }
 
-    /// All whole lines of the chunk at once as if they were one; none if what was kept belongs to the first of them
-    /// or one of them may be too long.
-    pub fn whole_lines(&mut self) -> Option<Piece<'a>> {
+    /// What is left of the chunk, if nothing that was kept comes before it and none of its lines can be too long:
+    /// whoever finds whole lines at its front may [`Pieces::pass`] them.
+    pub fn plain(&self) -> &'a [u8] {
         let (head, chunk) = self.rest();
-        if !head.is_empty() || chunk.len() > self.limit {
-            return None;
-        }
-        memrchr(b'\n', chunk).map(|end| self.take(end + 1, true))
+        if head.is_empty() && chunk.len() <= self.limit { chunk } else { &[] }
+    }
+
+    /// Goes on behind that many bytes of the chunk.
+    pub fn pass(&mut self, bytes: usize) {
+        self.at.chunk += bytes;
+    }
+
+    /// All whole lines of the chunk at once as if they were one, where they are [`Pieces::plain`].
+    pub fn whole_lines(&mut self) -> Option<Piece<'a>> {
+        memrchr(b'\n', self.plain()).map(|end| self.take(end + 1, true))
     }
 
     fn rest(&self) -> (&'a [u8], &'a [u8]) {

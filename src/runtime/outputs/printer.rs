@@ -149,9 +149,13 @@ impl Printer {
         let most = if outlet.is_shared() { ATOMIC } else { BLOCK };
         while outlet.is_open() {
             page.clear();
-            if whole.is_empty() && !outlet.is_shared() {
+            match stamp.format {
                 // Nothing comes before a line: all are one.
-                pieces.whole_lines().iter().for_each(|piece| page.add(piece.tail));
+                LogFormat::Raw if !outlet.is_shared() => {
+                    pieces.whole_lines().iter().for_each(|piece| page.add(piece.tail));
+                }
+                LogFormat::Raw | LogFormat::Text => pieces.pass(page.add_lines(&whole, pieces.plain(), most)),
+                LogFormat::Json => {}
             }
             while !page.is_full() {
                 let (place, before) = (page.place(), pieces.mark());
