@@ -149,15 +149,15 @@ impl Printer {
         let most = if outlet.is_shared() { ATOMIC } else { BLOCK };
         while outlet.is_open() {
             page.clear();
-            match stamp.format {
-                // Nothing comes before a line: all are one.
-                LogFormat::Raw if !outlet.is_shared() => {
-                    pieces.whole_lines().iter().for_each(|piece| page.add(piece.tail));
-                }
-                LogFormat::Raw | LogFormat::Text => pieces.pass(page.add_lines(&whole, pieces.plain(), most)),
-                LogFormat::Json => {}
-            }
             while !page.is_full() {
+                match stamp.format {
+                    // Nothing comes before a line: all are one.
+                    LogFormat::Raw if most == BLOCK => {
+                        pieces.whole_lines().iter().for_each(|piece| page.add(piece.tail));
+                    }
+                    LogFormat::Raw | LogFormat::Text => pieces.pass(page.add_lines(&whole, pieces.plain(), most)),
+                    LogFormat::Json => {}
+                }
                 let (place, before) = (page.place(), pieces.mark());
                 let Some(piece) = pieces.next() else { break };
                 add(&mut page, stamp.format, if piece.whole { &whole } else { &part }, piece);
