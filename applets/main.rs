@@ -1,3 +1,45 @@
-//! The one binary: `argv[0]` or the first argument chooses the applet.
+//! The one binary: the name it is called by, or else its first argument, chooses the applet (spec: the command line).
 
-fn main() {}
+mod applet;
+mod exec;
+mod help;
+mod init;
+mod install;
+mod pidproxy;
+
+use applet::{Applet, Asked};
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
+pub static APPLETS: [&Applet; 6] =
+    [&init::APPLET, &exec::APPLET, &pidproxy::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let name = args.next().unwrap_or_default();
+    let (applet, args) = choose(&name, args.collect());
+    let status = match applet.read(args) {
+        Ok(Asked::Run(line)) => (applet.run)(&line),
+        Ok(Asked::Help) => applet::print(applet, &help::page(applet)),
+        Ok(Asked::Version) => help::version(applet),
+        Err(text) => applet::wrong_usage(applet, &text),
+    };
+    ExitCode::from(status)
+}
+
+/// The applet that is meant, and the arguments that are its own.
+fn choose(argv0: &OsString, mut args: Vec<OsString>) -> (&'static Applet, Vec<OsString>) {
+    let base = Path::new(argv0).file_name().unwrap_or_default();
+    if let Some(applet) = APPLETS.iter().find(|applet| applet.alias.is_some_and(|alias| base == alias)) {
+        return (applet, args);
+    }
+    match args.first().and_then(|first| APPLETS.iter().find(|applet| first == applet.name)) {
+        Some(applet) if applet.name != "init" => {
+            args.remove(0);
+            (applet, args)
+        }
+        _ => (&init::APPLET, args),
+    }
+}

@@ -5,6 +5,7 @@ pub mod exit;
 pub mod job;
 pub mod moment;
 pub mod note;
+pub mod process;
 pub mod service;
 pub mod settings;
 pub mod signal;

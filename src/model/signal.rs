@@ -60,6 +60,7 @@ impl Signal {
         KILL = 9,
         USR1 = 10,
         USR2 = 12,
+        PIPE = 13,
         TERM = 15,
         CHLD = 17,
         CONT = 18,

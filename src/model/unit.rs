@@ -8,6 +8,12 @@ use std::num::NonZeroI32;
 pub struct Pid(NonZeroI32);
 
 impl Pid {
+    /// The init of a pid namespace.
+    pub const INIT: Pid = match NonZeroI32::new(1) {
+        Some(one) => Pid(one),
+        None => unreachable!(), // evaluated by the compiler
+    };
+
     /// The pid of this number, if it can be one.
     pub fn from_raw(raw: i32) -> Option<Pid> {
         NonZeroI32::new(raw).filter(|n| n.get() > 0).map(Pid)

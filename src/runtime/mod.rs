@@ -1,3 +1,17 @@
 //! The loops: descriptors become events, actions become calls.
+//!
+//! `boot` reads what is to be run and makes the `supervisor` loop, which gathers events (`gather`) and performs
+//! actions (`perform`). `proxy` is wmpidproxy's own, smaller loop.
 
+mod adoption;
+pub mod boot;
+pub mod configuration;
+pub mod daemon;
+mod gather;
 pub mod outputs;
+mod perform;
+pub mod pidfile;
+pub mod proxy;
+mod rest;
+pub mod supervisor;
+pub mod zones;

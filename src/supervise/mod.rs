@@ -1,1 +1,464 @@
 //! The deciders: events in, actions out. No clock, no descriptor, no process in here.
+//!
+//! The supervisor owns every unit's machine, the queue of coming runs and, once it has begun, the shutdown's plan.
+//! `handle` takes one event, `turn` does what follows from all of them and from the time; `take_actions` gives what
+//! is to be done, in order. Given any event in any state it does something sane.
+
+pub mod action;
+pub mod adoption;
+pub mod backoff;
+pub mod daemon;
+pub mod ending;
+pub mod event;
+pub mod job;
+pub mod main_command;
+pub mod proxy;
+#[cfg(test)]
+mod scenarios;
+pub mod service;
+pub mod shutdown;
+pub mod status;
+mod stopping;
+pub mod sweep;
+pub mod timers;
+pub mod verdict;
+#[cfg(test)]
+mod walk;
+#[cfg(test)]
+mod world;
+
+use crate::model::command::ProcessSpec;
+use crate::model::exit::Exit;
+use crate::model::job::JobSpec;
+use crate::model::moment::{Boot, Mono, Now, Wall};
+use crate::model::note::Note;
+use crate::model::service::ServiceSpec;
+use crate::model::settings::Level;
+use crate::model::signal::Signal;
+use crate::model::unit::{MAIN, Pid, UnitId};
+use crate::schedule::Schedule;
+use crate::schedule::queue::Queue;
+use crate::schedule::zone::Zone;
+use action::Action;
+use event::Event;
+use job::Job;
+use main_command::MainCommand;
+use service::{Death, Service, Standing};
+use shutdown::Shutdown;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+use timers::Timers;
+use verdict::Reason;
+
+/// What is to be supervised.
+#[derive(Debug, Default)]
+pub struct Plan {
+    pub services: Vec<ServiceSpec>,
+    pub jobs: Vec<PlannedJob>,
+    pub main: Option<ProcessSpec>,
+    pub shutdown_timeout: Duration,
+}
+
+/// A job with its schedule read and its zone found.
+#[derive(Debug)]
+pub struct PlannedJob {
+    pub spec: JobSpec,
+    pub schedule: Schedule,
+    pub zone: Rc<Zone>,
+}
+
+/// One unit's machine.
+#[derive(Debug)]
+enum Unit {
+    Service(Box<Service>),
+    Job(Box<Job>),
+    Main(MainCommand),
+}
+
+/// All units, and what becomes of them.
+#[derive(Debug)]
+pub struct Supervisor {
+    /// Services, then jobs, then the main command; a unit's number is its place.
+    units: Vec<Unit>,
+    services: usize,
+    queue: Queue,
+    /// Jobs that run once, when wingmate starts.
+    at_start: Vec<UnitId>,
+    timers: Timers,
+    shutdown: Option<Shutdown>,
+    shutdown_timeout: Duration,
+    /// Something died since the last act looked at what is left.
+    look_again: bool,
+    began: Mono,
+    begun: bool,
+    left: bool,
+    pub orphans: u64,
+    actions: Vec<Action>,
+}
+
+impl Supervisor {
+    /// A supervisor that has started nothing yet. The queue counts from `now`.
+    pub fn new(plan: Plan, now: Now) -> Supervisor {
+        let mut units = Vec::with_capacity(plan.services.len() + plan.jobs.len() + 1);
+        let services = plan.services.len();
+        for spec in plan.services {
+            units.push(Unit::Service(Box::new(Service::new(number(units.len()), spec))));
+        }
+        let (mut queue, mut at_start) = (Queue::new(now.boot), Vec::new());
+        for job in plan.jobs {
+            let unit = number(units.len());
+            match job.schedule {
+                Schedule::Reboot => at_start.push(unit),
+                schedule => queue.insert(unit, schedule, Rc::clone(&job.zone), now),
+            }
+            units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
+        }
+        if let Some(process) = plan.main {
+            units.push(Unit::Main(MainCommand::new(number(units.len()), process)));
+        }
+        Supervisor {
+            units,
+            services,
+            queue,
+            at_start,
+            timers: Timers::default(),
+            shutdown: None,
+            shutdown_timeout: plan.shutdown_timeout,
+            look_again: false,
+            began: now.mono,
+            begun: false,
+            left: false,
+            orphans: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// What is to be done now, in order.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Takes one event.
+    pub fn handle(&mut self, event: Event, now: Now) {
+        let mono = now.mono;
+        match event {
+            Event::Begin => self.begin(now),
+            Event::Launched { unit, life, pid } => self.with(unit, |machine, actions| match machine {
+                Unit::Service(service) => service.launched(life, pid, mono, actions),
+                Unit::Job(job) => job.launched(life, pid, mono, actions),
+                Unit::Main(main) => main.launched(life, pid, mono, actions),
+            }),
+            Event::LaunchFailed { unit, life, fault } => self.with(unit, |machine, actions| match machine {
+                Unit::Service(service) => service.launch_failed(life, fault, mono, actions),
+                Unit::Job(job) => job.launch_failed(life, &fault, actions),
+                Unit::Main(main) => main.launch_failed(life, fault, actions),
+            }),
+            Event::Exited { unit, life, pid, exit, group_lives, lingering } => {
+                self.with(unit, |machine, actions| match machine {
+                    Unit::Service(service) => {
+                        let death = Death { pid, exit, group_lives, lingering };
+                        service.exited(life, death, mono, actions);
+                    }
+                    Unit::Job(job) => job.exited(life, pid, exit, group_lives, mono, actions),
+                    Unit::Main(main) => main.exited(life, pid, exit, group_lives, mono, actions),
+                });
+            }
+            Event::GroupGone { unit, life } => self.with(unit, |machine, actions| match machine {
+                Unit::Service(service) => service.group_gone(life, mono, actions),
+                Unit::Job(job) => job.group_gone(life),
+                Unit::Main(main) => main.group_gone(life),
+            }),
+            Event::Signalled(signal) => self.signalled(signal, now),
+            Event::OrphanReaped => self.orphan_reaped(),
+            Event::Adopted { unit, life, pid, group } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.adopted(life, pid, group, mono, actions);
+                }
+            }),
+            Event::Refused { unit, life, reason } => self.with(unit, |machine, _| {
+                if let Unit::Service(service) = machine {
+                    service.refused(life, reason);
+                }
+            }),
+            Event::Rest(rest) => self.rest(&rest, now.mono),
+            Event::Childless => self.childless(now.mono),
+            Event::ClockSet => self.queue.clock_set(now),
+            Event::Tick => {}
+        }
+    }
+
+    /// Does what follows from the events so far and from the time. Called once a turn of the loop, and again after
+    /// its actions were answered.
+    pub fn turn(&mut self, now: Now) {
+        if self.left || !self.begun {
+            return;
+        }
+        for unit in self.timers.due(now.mono) {
+            self.with(unit, |machine, actions| match machine {
+                Unit::Service(service) => service.expire(now.mono, actions),
+                Unit::Job(job) => job.expire(now.mono, actions),
+                Unit::Main(main) => main.expire(now.mono, actions),
+            });
+        }
+        if self.shutdown.is_none() {
+            for firing in self.queue.due(now) {
+                self.fire(firing.job, firing.scheduled, firing.missed);
+            }
+            self.look_for_an_end(now);
+        }
+        if self.shutdown.is_some() {
+            self.go_on_stopping(now.mono);
+        }
+    }
+
+    /// When `turn` has something to do, by CLOCK_MONOTONIC.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let plan = self.shutdown.as_ref().map(Shutdown::next);
+        self.timers.next().into_iter().chain(plan).min()
+    }
+
+    /// When the next run of a job is due, by CLOCK_REALTIME.
+    pub fn next_run(&self) -> Option<Wall> {
+        if self.shutdown.is_some() { None } else { self.queue.next_wall() }
+    }
+
+    /// When the next `@every` beat is due, by CLOCK_BOOTTIME.
+    pub fn next_beat(&self) -> Option<Boot> {
+        if self.shutdown.is_some() { None } else { self.queue.next_boot() }
+    }
+
+    /// The signal that a dead process's group is to get before the process is reaped.
+    pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
+        match self.units.get(unit.0 as usize) {
+            Some(Unit::Service(service)) => service.death_signal(dead, exit),
+            Some(Unit::Job(_) | Unit::Main(_)) | None => None,
+        }
+    }
+
+    /// What a unit's process is made from.
+    pub fn process(&self, unit: UnitId) -> Option<&ProcessSpec> {
+        Some(match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => &service.spec.process,
+            Unit::Job(job) => &job.spec.process,
+            Unit::Main(main) => &main.process,
+        })
+    }
+
+    /// The pid file of a service that forks into the background.
+    pub fn pidfile(&self, unit: UnitId) -> Option<&Path> {
+        match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => service.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path()),
+            Unit::Job(_) | Unit::Main(_) => None,
+        }
+    }
+
+    /// Whether it is the main command.
+    pub fn is_main(&self, unit: UnitId) -> bool {
+        matches!(self.units.get(unit.0 as usize), Some(Unit::Main(_)))
+    }
+
+    /// Every unit with its name.
+    pub fn names(&self) -> impl Iterator<Item = (UnitId, &str)> {
+        (0..self.units.len()).map(number).map(|unit| (unit, self.name(unit)))
+    }
+
+    /// Whether wingmate is on its way out.
+    pub fn stopping(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
+    /// When wingmate leaves whatever is left, once it is on its way out.
+    pub fn leaves_at(&self) -> Option<Mono> {
+        self.shutdown.as_ref().map(|shutdown| shutdown.deadline)
+    }
+
+    fn begin(&mut self, now: Now) {
+        self.begun = true;
+        self.began = now.mono;
+        for index in 0..self.services {
+            self.with(number(index), |machine, actions| match machine {
+                Unit::Service(service) if service.spec.autostart => service.start(now.mono, actions),
+                Unit::Service(_) | Unit::Job(_) | Unit::Main(_) => {}
+            });
+        }
+        for unit in std::mem::take(&mut self.at_start) {
+            self.fire(unit, Some(now.wall), 0);
+        }
+    }
+
+    fn fire(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
+        self.with(unit, |machine, actions| {
+            if let Unit::Job(job) = machine {
+                job.fire(scheduled, missed, actions);
+            }
+        });
+    }
+
+    /// Runs `act` on a unit's machine, then takes note of its new deadline.
+    fn with(&mut self, unit: UnitId, act: impl FnOnce(&mut Unit, &mut Vec<Action>)) {
+        let Some(machine) = self.units.get_mut(unit.0 as usize) else { return };
+        act(machine, &mut self.actions);
+        let deadline = match machine {
+            Unit::Service(service) => service.deadline(),
+            Unit::Job(job) => job.deadline(),
+            Unit::Main(main) => main.deadline(),
+        };
+        self.timers.set(unit, deadline);
+    }
+
+    fn main(&self) -> Option<(UnitId, &MainCommand)> {
+        match self.units.last() {
+            Some(Unit::Main(main)) => Some((number(self.units.len() - 1), main)),
+            Some(Unit::Service(_) | Unit::Job(_)) | None => None,
+        }
+    }
+
+    fn signalled(&mut self, signal: Signal, now: Now) {
+        let stops = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::RTMIN_3].contains(&signal);
+        if self.shutdown.is_some() && stops {
+            return self.stop_again(signal, now.mono);
+        }
+        match self.main().map(|(unit, _)| unit) {
+            Some(_) if stops => self.stop_everything(Reason::Asked(signal), signal, now),
+            Some(main) => self.with(main, |machine, actions| {
+                if let Unit::Main(main) = machine {
+                    main.pass(signal, actions);
+                }
+            }),
+            None if stops => self.stop_everything(Reason::Asked(signal), signal, now),
+            None => match signal {
+                Signal::HUP => self.say(Level::Info, "SIGHUP: nothing to reload".into()),
+                Signal::USR1 => self.log_status(now),
+                Signal::USR2 => self.say(Level::Info, "SIGUSR2: no log files to reopen".into()),
+                other => self.say(Level::Debug, format!("{other}: ignored")),
+            },
+        }
+    }
+
+    fn log_status(&mut self, now: Now) {
+        for line in self.status(now) {
+            self.say(Level::Info, line);
+        }
+    }
+
+    fn orphan_reaped(&mut self) {
+        self.orphans += 1;
+        self.look_again = true;
+        // It may have been the last of a group that is awaited.
+        for index in 0..self.units.len() {
+            let awaited = match self.units.get(index) {
+                Some(Unit::Service(service)) => service.awaited_group(),
+                Some(Unit::Job(job)) => job.awaited_group(),
+                Some(Unit::Main(main)) => main.awaited_group(),
+                None => None,
+            };
+            if let Some((life, group)) = awaited {
+                self.actions.push(Action::CheckGroup { unit: number(index), life, group });
+            }
+        }
+    }
+
+    /// Looks whether there is a reason to end, or the main command's time has come.
+    fn look_for_an_end(&mut self, now: Now) {
+        if let Some(reason) = self.critical_end(now.mono).or_else(|| self.main_end()).or_else(|| self.nothing_left()) {
+            return self.stop_everything(reason, Signal::TERM, now);
+        }
+        if let Some((unit, main)) = self.main() {
+            if main.waits() && self.services().all(|service| !service.spec.autostart || is_up(service)) {
+                self.with(unit, |machine, actions| {
+                    if let Unit::Main(main) = machine {
+                        main.start(actions);
+                    }
+                });
+            }
+        }
+    }
+
+    fn services(&self) -> impl Iterator<Item = &Service> {
+        self.units.iter().take(self.services).filter_map(|unit| match unit {
+            Unit::Service(service) => Some(&**service),
+            Unit::Job(_) | Unit::Main(_) => None,
+        })
+    }
+
+    fn critical_end(&self, now: Mono) -> Option<Reason> {
+        let service = self.services().find(|service| service.spec.critical && ended(service))?;
+        Some(Reason::Critical {
+            name: service.spec.name.clone(),
+            end: service.last_end.clone()?,
+            done: service.standing() == Standing::Done,
+            restarts: service.record.restarts,
+            since: now.since(self.began),
+        })
+    }
+
+    fn main_end(&self) -> Option<Reason> {
+        let (_, main) = self.main()?;
+        if let Some(end) = main.end() {
+            return Some(Reason::Main(end));
+        }
+        let failed = self.services().find(|service| main.waits() && service.standing() == Standing::Failed)?;
+        Some(Reason::MainWaitsFor { name: failed.spec.name.clone() })
+    }
+
+    /// Each service is done or failed, and neither a job nor a main command is there. Services that were never to
+    /// start by themselves don't count, unless there are no others.
+    fn nothing_left(&self) -> Option<Reason> {
+        if self.units.len() > self.services {
+            return None;
+        }
+        let mut own = self.services().filter(|service| service.spec.autostart).peekable();
+        own.peek()?;
+        if !own.all(ended) {
+            return None;
+        }
+        let failed = self.services().filter(|service| service.standing() == Standing::Failed);
+        Some(Reason::NothingLeft { failed: failed.map(|service| service.spec.name.clone()).collect() })
+    }
+
+    fn is_down(&self, unit: UnitId) -> bool {
+        match self.units.get(unit.0 as usize) {
+            Some(Unit::Service(service)) => service.is_down(),
+            Some(Unit::Job(job)) => job.is_down(),
+            Some(Unit::Main(main)) => main.is_down(),
+            None => true,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self, unit: UnitId) -> &str {
+        match self.units.get(unit.0 as usize) {
+            Some(Unit::Service(service)) => &service.spec.name,
+            Some(Unit::Job(job)) => &job.spec.name,
+            Some(Unit::Main(_)) | None => MAIN,
+        }
+    }
+
+    fn say(&mut self, level: Level, text: String) {
+        self.actions.push(Action::Say(Note::new(level, text)));
+    }
+}
+
+/// A unit's number is its place in the table; a configuration of four thousand million units doesn't fit anywhere.
+fn number(index: usize) -> UnitId {
+    UnitId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// Ended for good.
+fn ended(service: &Service) -> bool {
+    matches!(service.standing(), Standing::Done | Standing::Failed)
+}
+
+/// Up as far as a main command waits for it: running, or a oneshot that is done.
+fn is_up(service: &Service) -> bool {
+    match service.standing() {
+        Standing::Running { .. } => !service.spec.oneshot,
+        Standing::Done => true,
+        Standing::Stopped
+        | Standing::Starting
+        | Standing::Stopping { .. }
+        | Standing::Backoff { .. }
+        | Standing::Failed => false,
+    }
+}

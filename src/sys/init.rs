@@ -1,6 +1,10 @@
-//! What makes a process an init: being PID 1 or a child subreaper, and its limits.
+//! What makes a process an init: being PID 1 or a child subreaper, its limits, and its last act.
+//!
+//! Unsafe: kill(-1), which rustix doesn't offer.
+#![allow(unsafe_code)]
 
-use rustix::io::Result;
+use crate::model::signal::Signal;
+use rustix::io::{Errno, Result};
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
 
 /// Whether this process is the init of its pid namespace.
@@ -21,4 +25,22 @@ pub fn raise_open_files() -> Rlimit {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: found.maximum, maximum: found.maximum });
     }
     found
+}
+
+/// As PID 1: sends a signal to every process of the namespace but this one. Anybody else would hit strangers: EPERM.
+/// `None` only looks whether there is one. ESRCH: there is none.
+pub fn signal_everyone(signal: Option<Signal>) -> Result<()> {
+    if !is_pid_1() {
+        return Err(Errno::PERM);
+    }
+    // SAFETY: kill has no memory to harm.
+    match unsafe { libc::kill(-1, signal.map_or(0, Signal::number)) } {
+        0 => Ok(()),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
+    }
+}
+
+/// The soft limit on open files; `None`: none.
+pub fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
 }

@@ -3,13 +3,24 @@
 //! Nothing in here decides: a function does one thing and tells how it went.
 
 pub mod clock;
+pub mod descriptors;
+pub mod exec;
+pub mod fault;
 pub mod files;
+pub mod identity;
 pub mod init;
+pub mod inotify;
+mod mask;
 pub mod pipes;
 pub mod poll;
 pub mod processes;
 pub mod reap;
 pub mod signals;
 pub mod sink;
+pub mod spawn;
+pub mod stand_in;
 pub mod stdio;
+mod steps;
+pub mod terminal;
+pub mod timer;
 pub mod writer;

@@ -14,8 +14,8 @@ use std::mem::MaybeUninit;
 /// What a look at the children found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peek {
-    /// This one has ended and waits to be reaped.
-    Dead(Pid),
+    /// This one has ended, in this way, and waits to be reaped.
+    Dead(Pid, Exit),
     /// There are children, all of them alive.
     AllAlive,
     /// There are no children at all.
@@ -25,7 +25,7 @@ pub enum Peek {
 /// Looks for a dead child and leaves it as it is.
 pub fn peek() -> Peek {
     match wait(libc::P_ALL, 0, libc::WNOWAIT) {
-        Ok(Some((pid, _))) => Peek::Dead(pid),
+        Ok(Some((pid, exit))) => Peek::Dead(pid, exit),
         Ok(None) => Peek::AllAlive,
         Err(_) => Peek::Childless,
     }

@@ -10,9 +10,11 @@
 
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, Result};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 /// A signal that was sent to this process.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +82,14 @@ impl Signals {
         };
         let sender = if info.ssi_code > 0 { None } else { Pid::from_raw(info.ssi_pid as i32) };
         Some(Received { signal: Signal::from_number(info.ssi_signo as i32)?, sender, uid: info.ssi_uid })
+    }
+}
+
+impl Signals {
+    /// Waits until a signal came or `timeout` is over, without epoll.
+    pub fn pause(&self, timeout: Duration) {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(timeout.subsec_nanos()) };
+        let _ = poll(&mut [PollFd::new(&self.fd, PollFlags::IN)], Some(&timeout));
     }
 }
 

@@ -1,0 +1,255 @@
+//! The table's types: an applet's row is all that the parser, the help text, the manual and the completions know.
+
+use crate::help::not_an_applet;
+use lexopt::Arg;
+use std::ffi::{OsStr, OsString};
+use wingmate::sys::stdio;
+use wingmate::text::near::nearest;
+
+/// One applet: a row of the table in `main.rs`.
+pub struct Applet {
+    /// The first argument that chooses it: `wingmate NAME …`.
+    pub name: &'static str,
+    /// The link's name that chooses it too, and by which its messages are signed.
+    pub alias: Option<&'static str>,
+    /// One line, without a full stop.
+    pub summary: &'static str,
+    /// What follows the name on a usage line.
+    pub usage: &'static str,
+    /// What it does, in paragraphs.
+    pub about: &'static str,
+    pub options: &'static [Opt],
+    pub operands: Operands,
+    /// Exit statuses and their meaning.
+    pub statuses: &'static [(&'static str, &'static str)],
+    pub run: fn(&Line) -> u8,
+}
+
+/// One option of an applet.
+pub struct Opt {
+    pub short: Option<char>,
+    pub long: &'static str,
+    /// The value's placeholder; `None` for a flag.
+    pub value: Option<&'static str>,
+    /// The environment variable that stands for it where the command line doesn't.
+    pub env: Option<&'static str>,
+    /// What holds where neither says anything, as shown by the help.
+    pub default: Option<&'static str>,
+    pub help: &'static str,
+}
+
+/// What an applet takes besides options.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Operands {
+    /// Nothing.
+    None,
+    /// Operands, before, between or after the options.
+    Any,
+    /// A command: the first operand and everything behind it; `--` before it may be left out.
+    Command,
+    /// A command, behind `--` only.
+    AfterDashes,
+}
+
+/// A command line, read by an applet's row.
+pub struct Line {
+    applet: &'static Applet,
+    given: Vec<(&'static str, OsString)>,
+    operands: Vec<OsString>,
+    command: Option<Vec<OsString>>,
+}
+
+/// What a command line asks for.
+pub enum Asked {
+    Run(Line),
+    Help,
+    Version,
+}
+
+/// The options that every applet takes.
+pub const COMMON: [Opt; 2] = [
+    Opt { short: Some('h'), long: "help", value: None, env: None, default: None, help: "show this help" },
+    Opt { short: Some('V'), long: "version", value: None, env: None, default: None, help: "show the version" },
+];
+
+impl Applet {
+    /// The name that its messages are signed with.
+    pub fn signature(&self) -> &'static str {
+        self.alias.unwrap_or("wingmate")
+    }
+
+    /// Reads `args`, the applet's name left out. An error is one line for the user.
+    pub fn read(&'static self, args: impl IntoIterator<Item = OsString>) -> Result<Asked, String> {
+        let mut line = Line { applet: self, given: Vec::new(), operands: Vec::new(), command: None };
+        let mut parser = lexopt::Parser::from_args(args);
+        loop {
+            // `--` is taken before lexopt passes over it: what stands behind it is a command, not operands.
+            if self.takes_command() {
+                if let Some(mut raw) = parser.try_raw_args() {
+                    if raw.next_if(|arg| arg == "--").is_some() {
+                        line.command = Some(raw.collect());
+                        return self.checked(line);
+                    }
+                }
+            }
+            let Some(arg) = parser.next().map_err(|error| error.to_string())? else { break };
+            let option = match arg {
+                Arg::Short(short) => self.option(|o| o.short == Some(short)).ok_or_else(|| self.unknown(short))?,
+                Arg::Long(long) => {
+                    let long = long.to_owned();
+                    self.option(|o| o.long == long).ok_or_else(|| self.unknown_long(&long))?
+                }
+                Arg::Value(value) => match self.operands {
+                    Operands::Any => {
+                        line.operands.push(value);
+                        continue;
+                    }
+                    Operands::Command => {
+                        let rest = parser.raw_args().map_err(|error| error.to_string())?;
+                        line.command = Some(std::iter::once(value).chain(rest).collect());
+                        return self.checked(line);
+                    }
+                    Operands::None => return Err(format!("unexpected argument '{}'", value.to_string_lossy())),
+                    Operands::AfterDashes => return Err(not_an_applet(&value.to_string_lossy())),
+                },
+            };
+            match option.long {
+                "help" => return Ok(Asked::Help),
+                "version" => return Ok(Asked::Version),
+                long => {
+                    let value = match option.value {
+                        Some(_) => parser.value().map_err(|_| format!("option '--{long}' needs a value"))?,
+                        None => OsString::new(),
+                    };
+                    if option.value.is_some() && value == "--" && self.takes_command() {
+                        return Err(format!("option '--{long}' needs a value, and '--' is none"));
+                    }
+                    line.given.push((long, value));
+                }
+            }
+        }
+        self.checked(line)
+    }
+
+    fn checked(&self, line: Line) -> Result<Asked, String> {
+        match line.command.as_deref() {
+            Some([]) => Err("there is no command after '--'".into()),
+            _ => Ok(Asked::Run(line)),
+        }
+    }
+
+    fn takes_command(&self) -> bool {
+        matches!(self.operands, Operands::Command | Operands::AfterDashes)
+    }
+
+    fn option(&self, is: impl Fn(&Opt) -> bool) -> Option<&'static Opt> {
+        self.options.iter().chain(&COMMON).find(|option| is(option))
+    }
+
+    fn unknown(&self, short: char) -> String {
+        format!("unknown option '-{short}'")
+    }
+
+    fn unknown_long(&self, long: &str) -> String {
+        let known = self.options.iter().chain(&COMMON).map(|option| option.long);
+        match nearest(long, known) {
+            Some(near) => format!("unknown option '--{long}' (did you mean '--{near}'?)"),
+            None => format!("unknown option '--{long}'"),
+        }
+    }
+}
+
+impl Line {
+    /// An option's value: the last one given, else its environment variable's.
+    pub fn value(&self, long: &str) -> Option<OsString> {
+        let given = self.given.iter().rev().find(|(name, _)| *name == long).map(|(_, value)| value.clone());
+        given.or_else(|| {
+            let option = self.applet.options.iter().find(|option| option.long == long);
+            option.and_then(|option| option.env).and_then(std::env::var_os).filter(|value| !value.is_empty())
+        })
+    }
+
+    /// An option's value as text.
+    pub fn text(&self, long: &str) -> Result<Option<String>, String> {
+        let text = |value: OsString| {
+            value.into_string().map_err(|value| format!("--{long} '{}' is not UTF-8", value.to_string_lossy()))
+        };
+        self.value(long).map(text).transpose()
+    }
+
+    /// An option's value, read by its type; the error says where it was given.
+    pub fn parsed<T, E: std::fmt::Display>(
+        &self,
+        long: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, String> {
+        let Some(text) = self.text(long)? else { return Ok(None) };
+        parse(&text).map(Some).map_err(|error| format!("{}: {error}", self.place(long)))
+    }
+
+    /// How a value came here: `--long`, or the name of its variable.
+    fn place(&self, long: &str) -> String {
+        let option = self.applet.options.iter().find(|option| option.long == long);
+        match option.and_then(|option| option.env) {
+            Some(env) if !self.given.iter().any(|(name, _)| *name == long) => env.to_owned(),
+            _ => format!("--{long}"),
+        }
+    }
+
+    /// Whether a flag was given, on the command line or as `true` or `1` in its variable.
+    pub fn flag(&self, long: &str) -> bool {
+        self.value(long).is_some_and(|value| value.is_empty() || value == "true" || value == "1" || value == "yes")
+    }
+
+    /// Every value given for an option, in order.
+    pub fn all<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a OsStr> + 'a {
+        self.given.iter().filter(move |(name, _)| *name == long).map(|(_, value)| value.as_os_str())
+    }
+
+    /// What stood between the options.
+    pub fn operands(&self) -> &[OsString] {
+        &self.operands
+    }
+
+    /// The command to run, if there is one.
+    pub fn command(&self) -> Option<&[OsString]> {
+        self.command.as_deref()
+    }
+}
+
+/// Says what went wrong, signed with the applet's name.
+pub fn fail(applet: &Applet, text: &str) {
+    stdio::err(&format!("{}: {text}\n", applet.signature()));
+}
+
+/// Says what is wrong with the command line; the status to leave with.
+pub fn wrong_usage(applet: &Applet, text: &str) -> u8 {
+    let call = if applet.alias.is_some() { applet.signature().to_owned() } else { called(applet) };
+    stdio::err(&format!("{}: {text}\n{}: try '{call} --help'\n", applet.signature(), applet.signature()));
+    applet.wrong_usage_status()
+}
+
+/// Prints to stdout; gives the status to leave with. A reader that has gone ends an applet quietly.
+pub fn print(applet: &Applet, text: &str) -> u8 {
+    match stdio::out(text) {
+        Ok(()) | Err(rustix::io::Errno::PIPE) => 0,
+        Err(errno) => {
+            fail(applet, &format!("cannot write to standard output: {errno}"));
+            1
+        }
+    }
+}
+
+fn called(applet: &Applet) -> String {
+    match applet.name {
+        "init" => "wingmate".into(),
+        name => format!("wingmate {name}"),
+    }
+}
+
+impl Applet {
+    /// wmexec keeps 1–124 and 126–255 for the program that it becomes (spec/exec.md); all others say 2.
+    fn wrong_usage_status(&self) -> u8 {
+        if self.name == "exec" { 125 } else { 2 }
+    }
+}

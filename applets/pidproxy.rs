@@ -1,0 +1,69 @@
+//! `wmpidproxy --pid-file PATH -- PROGRAM [ARG…]`: stand in the foreground for a daemon that forks.
+
+use crate::applet::{Applet, Line, Operands, Opt, fail, wrong_usage};
+use std::time::Duration;
+use wingmate::model::moment::parse_duration;
+use wingmate::model::service::PIDFILE_TIMEOUT;
+use wingmate::runtime::proxy::{self, Order};
+
+pub static APPLET: Applet = Applet {
+    name: "pidproxy",
+    alias: Some("wmpidproxy"),
+    summary: "stand in the foreground for a daemon that forks",
+    usage: "--pid-file PATH [OPTIONS] -- PROGRAM [ARG…]",
+    about: "Starts a program that puts itself into the background, and stays in the foreground in the daemon's \
+            place: lives while the daemon lives, passes TERM, INT, HUP, QUIT, USR1, USR2, WINCH, CONT and TSTP on to \
+            it, and ends when it ends.\n\
+            The daemon is the process that the pid file names, provided that the program began it: a stale or forged \
+            file is waited over. A daemon that ends with 0 may be succeeded by another within 2 seconds.",
+    options: &[
+        Opt {
+            short: Some('p'),
+            long: "pid-file",
+            value: Some("PATH"),
+            env: None,
+            default: None,
+            help: "where the daemon writes its process id; required",
+        },
+        Opt {
+            short: None,
+            long: "start-timeout",
+            value: Some("DURATION"),
+            env: Some("WINGMATE_STARTSECS"),
+            default: Some("30s"),
+            help: "how long the pid file may take; then what was started is stopped",
+        },
+    ],
+    operands: Operands::AfterDashes,
+    statuses: &[
+        ("N", "the daemon's own; 128+N if signal N ended it; or the program's, if that failed"),
+        ("0", "the daemon, whose status another process has, ended after TERM, INT or QUIT"),
+        ("1", "no daemon in time; the daemon ended, and another process has its status"),
+        ("2", "wrong usage"),
+        ("126", "the program was found but can't be executed"),
+        ("127", "the program was not found"),
+    ],
+    run,
+};
+
+fn run(line: &Line) -> u8 {
+    let order = match order(line) {
+        Ok(order) => order,
+        Err(text) => return wrong_usage(&APPLET, &text),
+    };
+    match proxy::run(&order, &|text| fail(&APPLET, text)) {
+        Ok(status) => status,
+        Err(error) => {
+            fail(&APPLET, &error.to_string());
+            error.status()
+        }
+    }
+}
+
+fn order(line: &Line) -> Result<Order, String> {
+    let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?.into();
+    let timeout: Option<Duration> = line.parsed("start-timeout", parse_duration)?;
+    let command = line.command().ok_or("there is no program to start; it goes behind '--'")?.to_vec();
+    let start_timeout = timeout.unwrap_or(PIDFILE_TIMEOUT);
+    Ok(Order { pid_file, start_timeout, command, environment: std::env::vars_os().collect() })
+}

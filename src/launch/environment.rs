@@ -1,0 +1,63 @@
+//! A child's environment: what is inherited, whose home it is, what the unit adds, in this order.
+
+use super::accounts::Person;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+/// A variable: name and value.
+pub type Variable = (OsString, OsString);
+
+/// Where programs are searched when the environment has no `PATH`.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What units inherit of wingmate's own environment: all but what its own manager told it alone
+/// (sd_notify(3), sd_listen_fds(3)). `wmexec` passes everything on.
+pub fn for_units(found: impl IntoIterator<Item = Variable>) -> Vec<Variable> {
+    let private =
+        |name: &[u8]| name == b"NOTIFY_SOCKET" || name.starts_with(b"WATCHDOG_") || name.starts_with(b"LISTEN_");
+    found.into_iter().filter(|(name, _)| !private(name.as_bytes())).collect()
+}
+
+/// Puts the layers over `base`; the later one wins. A variable that is there already keeps its place.
+pub fn merge(base: &[Variable], person: Option<&Person>, layers: &[&[Variable]]) -> Vec<Variable> {
+    let mut environment = base.to_vec();
+    if let Some(person) = person {
+        become_person(&mut environment, person);
+    }
+    for (name, value) in layers.iter().copied().flatten() {
+        set(&mut environment, name, value);
+    }
+    environment
+}
+
+/// `HOME` and `SHELL` are the user's; `USER` and `LOGNAME` too, or nobody's for a number without a name.
+fn become_person(environment: &mut Vec<Variable>, person: &Person) {
+    set(environment, OsStr::new("HOME"), &person.home);
+    set(environment, OsStr::new("SHELL"), &person.shell);
+    match &person.name {
+        Some(name) => ["USER", "LOGNAME"].iter().for_each(|key| set(environment, OsStr::new(key), name)),
+        None => environment.retain(|(key, _)| key != "USER" && key != "LOGNAME"),
+    }
+}
+
+fn set(environment: &mut Vec<Variable>, name: &OsStr, value: &OsStr) {
+    match environment.iter().position(|(key, _)| key == name) {
+        None => environment.push((name.to_owned(), value.to_owned())),
+        Some(first) => {
+            let mut place = 0;
+            // A name that was found twice is one variable from now on.
+            environment.retain(|(key, _)| {
+                place += 1;
+                key != name || place == first + 1
+            });
+            if let Some(variable) = environment.get_mut(first) {
+                variable.1 = value.to_owned();
+            }
+        }
+    }
+}
+
+/// The value of a variable; of two, the first, as getenv(3).
+pub fn get<'a>(environment: &'a [Variable], name: &str) -> Option<&'a OsStr> {
+    environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
+}

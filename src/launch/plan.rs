@@ -1,0 +1,194 @@
+//! A launch, ready to be performed: everything that the child needs between clone and exec is allocated here.
+//! Built from a unit's definition at each start, performed by `sys::spawn` (a child) or `sys::exec` (in place).
+
+use super::accounts::{AccountError, Accounts, Gid, Target, Uid};
+use super::environment::{self, DEFAULT_PATH, Variable};
+use super::step::{Limit, Step};
+use crate::model::command::{ProcessSpec, Session};
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+
+/// Argument vector, environment, candidate paths and steps of one launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub argv: Vec<CString>,
+    /// `NAME=value`, each.
+    pub envp: Vec<CString>,
+    /// What is tried for exec, in order: execvpe(3)'s search.
+    pub candidates: Vec<CString>,
+    /// Whether they come from `PATH`.
+    pub searched: bool,
+    pub steps: Vec<Step>,
+    /// What was asked for and left out; for the log at level debug.
+    pub notices: Vec<Notice>,
+}
+
+/// What a plan is made in.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The inherited environment (for units: [`environment::for_units`], taken once).
+    pub environment: &'a [Variable],
+    /// What wingmate itself tells the child; beats everything.
+    pub extra: &'a [Variable],
+    /// [`Accounts::NONE`] unless [`Accounts::needed`].
+    pub accounts: &'a Accounts,
+    pub ids: &'a Ids,
+    /// The limit on open files that was found at start, if wingmate raised its own.
+    pub open_files: Option<Limit>,
+    /// Whether the child's process group becomes its terminal's foreground one.
+    pub foreground: bool,
+}
+
+/// Who this process is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// Real, effective, saved.
+    pub uids: [Uid; 3],
+    /// Real, effective, saved.
+    pub gids: [Gid; 3],
+    /// Supplementary ones, sorted, each once.
+    pub groups: Vec<Gid>,
+    /// Whether the kernel lets us set groups.
+    pub may_set_groups: bool,
+}
+
+/// Something asked for that the plan leaves out.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Notice {
+    /// User and group fit already, and setgroups isn't ours to call.
+    #[error("supplementary groups stay as they are: setting them needs CAP_SETGID")]
+    GroupsKept,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PlanError {
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error("the command is empty")]
+    NoCommand,
+    #[error("a NUL character in {0}")]
+    Nul(Place),
+}
+
+/// Where a NUL was found: no string of the kernel's can hold one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Command,
+    Variable(String),
+    Directory,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Place::Command => f.write_str("the command"),
+            Place::Variable(name) => write!(f, "the environment variable '{name}'"),
+            Place::Directory => f.write_str("the working directory"),
+        }
+    }
+}
+
+impl Plan {
+    /// Looks up the user and lays out the steps.
+    pub fn new(spec: &ProcessSpec, context: &Context<'_>) -> Result<Plan, PlanError> {
+        let program = spec.command.first().ok_or(PlanError::NoCommand)?;
+        let target = context.accounts.resolve(&spec.identity)?;
+        let layers = [spec.environ.as_slice(), context.extra];
+        let variables = environment::merge(context.environment, target.person.as_ref(), &layers);
+        let path = environment::get(&variables, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
+        let (steps, notices) = steps(spec, context, target)?;
+        Ok(Plan {
+            argv: spec
+                .command
+                .iter()
+                .map(|word| cstring(word.as_bytes(), || Place::Command))
+                .collect::<Result<_, _>>()?,
+            candidates: candidates(program, path)?,
+            searched: is_name(program),
+            envp: variables.iter().map(variable).collect::<Result<_, _>>()?,
+            steps,
+            notices,
+        })
+    }
+}
+
+impl Plan {
+    /// The user and group that the process becomes, if it becomes another user than `ids` say.
+    pub fn owner(&self, ids: &Ids) -> Option<(Uid, Gid)> {
+        let gid = self.steps.iter().find_map(|step| if let Step::Gid(gid) = step { Some(*gid) } else { None });
+        let uid = self.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some(*uid) } else { None });
+        uid.map(|uid| (uid, gid.unwrap_or(ids.gids[1])))
+    }
+}
+
+fn steps(spec: &ProcessSpec, context: &Context<'_>, target: Target) -> Result<(Vec<Step>, Vec<Notice>), PlanError> {
+    let mut steps = Vec::new();
+    steps.extend(context.open_files.map(Step::OpenFiles));
+    match spec.session {
+        Session::Own => steps.push(Step::Session),
+        Session::Group => steps.push(Step::Group),
+        Session::Inherit => {}
+    }
+    if context.foreground {
+        steps.push(Step::Foreground);
+    }
+    let notices = identity(&mut steps, context.ids, target);
+    if let Some(directory) = &spec.working_dir {
+        steps.push(Step::Directory(cstring(directory.as_os_str().as_bytes(), || Place::Directory)?));
+    }
+    Ok((steps, notices))
+}
+
+/// Only what isn't so already: asking for what one is needs no right.
+fn identity(steps: &mut Vec<Step>, ids: &Ids, target: Target) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let uid = target.uid.filter(|uid| ids.uids != [*uid; 3]);
+    let gid = target.gid.filter(|gid| ids.gids != [*gid; 3]);
+    if let Some(groups) = target.groups.filter(|groups| *groups != ids.groups) {
+        if uid.is_none() && gid.is_none() && !ids.may_set_groups {
+            notices.push(Notice::GroupsKept);
+        } else {
+            steps.push(Step::Groups(groups));
+        }
+    }
+    steps.extend(gid.map(Step::Gid));
+    steps.extend(uid.map(Step::Uid));
+    notices
+}
+
+/// The paths that execvpe(3) would try: the program itself if it has a `/`, else in each directory of `path`
+/// (an empty one is the current directory).
+fn candidates(program: &OsStr, path: &OsStr) -> Result<Vec<CString>, PlanError> {
+    let named = is_name(program);
+    let program = program.as_bytes();
+    if !named {
+        return Ok(vec![cstring(program, || Place::Command)?]);
+    }
+    let join = |directory: &[u8]| {
+        let mut joined = Vec::with_capacity(directory.len() + program.len() + 2);
+        if !directory.is_empty() {
+            joined.extend_from_slice(directory);
+            joined.push(b'/');
+        }
+        joined.extend_from_slice(program);
+        cstring(&joined, || Place::Command)
+    };
+    path.as_bytes().split(|b| *b == b':').map(join).collect()
+}
+
+fn is_name(program: &OsStr) -> bool {
+    !program.is_empty() && !program.as_bytes().contains(&b'/')
+}
+
+fn variable((name, value): &Variable) -> Result<CString, PlanError> {
+    let mut joined = Vec::with_capacity(name.len() + value.len() + 2);
+    joined.extend_from_slice(name.as_bytes());
+    joined.push(b'=');
+    joined.extend_from_slice(value.as_bytes());
+    cstring(&joined, || Place::Variable(name.to_string_lossy().into_owned()))
+}
+
+fn cstring(bytes: &[u8], place: impl FnOnce() -> Place) -> Result<CString, PlanError> {
+    CString::new(bytes).map_err(|_| PlanError::Nul(place()))
+}

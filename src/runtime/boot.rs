@@ -1,0 +1,173 @@
+//! From a command line to the running loop: what has to be so before the first unit starts, in order.
+
+use super::configuration::{self, Loaded};
+use super::outputs::Outputs;
+use super::perform::Launcher;
+use super::supervisor::Loop;
+use super::zones::{Zones, ZonesError};
+use crate::launch::environment::for_units;
+use crate::launch::step::Limit;
+use crate::model::Config;
+use crate::model::command::{ProcessSpec, Session};
+use crate::model::note::Note;
+use crate::model::settings::{Level, LogFormat};
+use crate::schedule::Schedule;
+use crate::schedule::zone::Zone;
+use crate::supervise::{Plan, PlannedJob, Supervisor};
+use crate::sys::poll::Poller;
+use crate::sys::signals::{self, Signals};
+use crate::sys::{clock, descriptors, identity, init, stdio};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What the command line and the environment ask for; `None` leaves it to `wingmate.yaml`.
+#[derive(Debug, Default)]
+pub struct Options {
+    pub config: PathBuf,
+    pub log_format: Option<LogFormat>,
+    pub log_level: Option<Level>,
+    pub shutdown_timeout: Option<Duration>,
+    /// The main command.
+    pub command: Option<Vec<OsString>>,
+    /// What is to be said at debug level once the log is there.
+    pub notices: Vec<String>,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+enum BootError {
+    #[error("nothing to run: no services, cron jobs or command (looked in {0})")]
+    Nothing(String),
+    #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
+    Files { needed: u64, limit: u64 },
+    #[error("cannot {verb}: {errno}")]
+    Call { verb: &'static str, errno: Errno },
+    #[error(transparent)]
+    Zone(#[from] ZonesError),
+}
+
+/// Descriptors that wingmate itself needs, besides the units' pipes.
+const OWN_FILES: u64 = 32;
+/// Both ends of a unit's two log pipes.
+const FILES_PER_UNIT: u64 = 4;
+
+/// Supervises until everything is down; gives the exit status.
+pub fn run(options: Options) -> u8 {
+    // First of all: from here on no signal is lost.
+    if let Err(errno) = signals::block_all() {
+        return refuse(&BootError::Call { verb: "block signals", errno });
+    }
+    descriptors::mark_inherited();
+    let mut zones = Zones::from_environment();
+    let loaded = configuration::load(&options.config, &mut zones);
+    for problem in &loaded.problems {
+        stdio::err(&format!("{problem}\n"));
+    }
+    if !loaded.is_usable() {
+        return 1;
+    }
+    match prepare(options, loaded, &mut zones) {
+        Ok(prepared) => prepared.run(),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn refuse(error: &BootError) -> u8 {
+    stdio::err(&format!("wingmate: {error}\n"));
+    1
+}
+
+fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, BootError> {
+    let mut config = loaded.config;
+    if config.services.is_empty() && config.jobs.is_empty() && options.command.is_none() {
+        return Err(BootError::Nothing(loaded.looked_in));
+    }
+    let settings = &mut config.settings;
+    settings.log.format = options.log_format.unwrap_or(settings.log.format);
+    settings.log.level = options.log_level.unwrap_or(settings.log.level);
+    settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
+    let log = settings.log;
+    let call = |verb| move |errno| BootError::Call { verb, errno };
+    let found = init::raise_open_files();
+    check_files(&config, init::open_files())?;
+    if !init::is_pid_1() {
+        // Refused by very old kernels only; orphans then go to somebody else, and everything else works.
+        let _ = init::become_subreaper();
+    }
+    let local = zones.of_job(None, config.settings.timezone.as_deref())?;
+    let now = clock::now();
+    let supervisor = Supervisor::new(plan(config, options.command, zones)?, now);
+    let poller = Poller::new().map_err(call("make an epoll instance"))?;
+    let outputs = outputs(&supervisor, log, local, &poller);
+    let launcher = Launcher {
+        environment: for_units(std::env::vars_os()),
+        ids: identity::ids(),
+        open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
+        null: null().map_err(call("open '/dev/null'"))?,
+        terminal: rustix::termios::isatty(rustix::stdio::stdin()),
+    };
+    let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
+    let mut prepared =
+        Loop::new(poller, signals, supervisor, outputs, launcher).map_err(call("wait for descriptors"))?;
+    for notice in options.notices {
+        prepared.say(&Note::new(Level::Debug, notice));
+    }
+    Ok(prepared)
+}
+
+/// Told before anything starts, not when some later start fails.
+fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
+    let units = config.services.len() + config.jobs.len();
+    let needed = OWN_FILES + FILES_PER_UNIT * units as u64;
+    match limit {
+        Some(limit) if limit < needed => Err(BootError::Files { needed, limit }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What the supervisor is to do: schedules read, zones found, the main command in its place.
+fn plan(config: Config, command: Option<Vec<OsString>>, zones: &mut Zones) -> Result<Plan, BootError> {
+    let default = config.settings.timezone.as_deref();
+    let mut jobs = Vec::with_capacity(config.jobs.len());
+    for spec in config.jobs {
+        // Both were checked when the configuration was read.
+        let Ok(parsed) = Schedule::parse(&spec.schedule) else { continue };
+        let zone = zones.of_job(spec.timezone.as_deref(), default)?;
+        jobs.push(PlannedJob { spec, schedule: parsed.schedule, zone });
+    }
+    let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
+    Ok(Plan { services: config.services, jobs, main, shutdown_timeout: config.settings.shutdown_timeout })
+}
+
+/// A pair of pipes for each unit; the main command keeps wingmate's own streams.
+fn outputs(
+    supervisor: &Supervisor,
+    log: crate::model::settings::LogSettings,
+    local: Rc<Zone>,
+    poller: &Poller,
+) -> Outputs {
+    let offset = Box::new(move |wall: crate::model::moment::Wall| local.span(wall.seconds()).offset);
+    let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut outputs = Outputs::new(log, offset, colour);
+    outputs.set_names(supervisor.names().map(|(_, name)| name));
+    for (unit, name) in supervisor.names() {
+        if supervisor.is_main(unit) {
+            outputs.share(true);
+        } else if let Err(error) = outputs.open(unit, name, None, poller) {
+            let source = crate::sys::files::reason(&error.source);
+            outputs.say(&Note::new(Level::Error, format!("{error}: {source}")), poller, clock::now());
+        }
+    }
+    outputs
+}
+
+/// What units read: `/dev/null`, or where there is no `/dev` a pipe that nobody writes to.
+fn null() -> Result<OwnedFd, Errno> {
+    rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .or_else(|_| rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map(|(read, _)| read))
+}

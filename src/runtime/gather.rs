@@ -1,0 +1,84 @@
+//! Readiness becomes events: signals, dead children, timers. Log pipes go to `outputs` directly.
+
+use super::outputs::Outputs;
+use super::supervisor::{BEATS, DAEMONS, FILES, Loop, RUNS, SIGNALS};
+use crate::model::exit::Exit;
+use crate::model::moment::Now;
+use crate::model::signal::Signal;
+use crate::model::unit::{Life, Pid, UnitId};
+use crate::supervise::event::Event;
+use crate::sys::poll::Ready;
+use crate::sys::processes;
+use crate::sys::reap::{self, Peek};
+use crate::sys::timer::Fired;
+
+impl Loop {
+    /// Turns what is ready into events.
+    pub(super) fn gather(&mut self, ready: &[Ready], now: Now) {
+        for one in ready {
+            match one.token {
+                SIGNALS => self.take_signals(now),
+                RUNS => {
+                    if self.runs.take() == Fired::ClockSet {
+                        self.events.push(Event::ClockSet);
+                    }
+                }
+                BEATS => self.beats.take(),
+                token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
+                token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
+                token if token.kind() == DAEMONS => self.daemon_ready(token.low(), now),
+                _ => {}
+            }
+        }
+    }
+
+    fn take_signals(&mut self, now: Now) {
+        let mut deaths = false;
+        while let Some(received) = self.signals.next() {
+            match received.signal {
+                Signal::CHLD => deaths = true,
+                // Our own write to a pipe without a reader; the write told it already.
+                Signal::PIPE if received.sender == Some(processes::own()) => {}
+                signal => self.events.push(Event::Signalled(signal)),
+            }
+        }
+        if deaths {
+            self.reap(now);
+        }
+    }
+
+    /// Takes every dead child, one by one: signals merge, so one SIGCHLD may stand for many.
+    pub(super) fn reap(&mut self, now: Now) {
+        loop {
+            match reap::peek() {
+                Peek::Dead(pid, exit) => self.bury(pid, exit, now),
+                Peek::AllAlive => return,
+                Peek::Childless => return self.events.push(Event::Childless),
+            }
+        }
+    }
+
+    /// A dead child: while its number is still its own, its group is signalled if leftovers must go.
+    fn bury(&mut self, pid: Pid, exit: Exit, now: Now) {
+        self.look_before_burial(pid, now);
+        let Some((unit, life)) = self.children.remove(&pid) else {
+            reap::reap(pid);
+            return self.events.push(Event::OrphanReaped);
+        };
+        if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
+            // No member but the dead one, or none that may be signalled: both show in what comes next.
+            let _ = processes::kill_group(pid, signal);
+        }
+        let exit = reap::reap(pid).unwrap_or(exit);
+        self.unwatch(unit, pid);
+        self.tell_end(unit, life, pid, Some(exit), now);
+    }
+
+    /// A unit's process has ended: what it has written comes before the news of it.
+    pub(super) fn tell_end(&mut self, unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, now: Now) {
+        let group_lives = processes::group_lives(pid);
+        let lingering = self.lingering(unit, exit);
+        self.outputs.drain(unit, &self.poller, now);
+        self.events.push(Event::Exited { unit, life, pid, exit, group_lives, lingering });
+    }
+}

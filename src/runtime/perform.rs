@@ -1,0 +1,133 @@
+//! Actions become calls. What comes of them goes back as events: nothing is decided here.
+
+use super::rest;
+use super::supervisor::Loop;
+use crate::launch::accounts::Accounts;
+use crate::launch::environment::Variable;
+use crate::launch::plan::{Context, Ids, Plan};
+use crate::launch::step::Limit;
+use crate::model::command::ProcessSpec;
+use crate::model::moment::Now;
+use crate::model::note::Note;
+use crate::model::settings::Level;
+use crate::model::signal::Signal;
+use crate::model::unit::{Life, Pid, UnitId};
+use crate::supervise::action::{Action, Due, Target};
+use crate::supervise::event::{Event, Fault, FaultKind};
+use crate::sys::{identity, processes, spawn};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What every launch needs besides its unit's definition.
+pub struct Launcher {
+    /// What units inherit.
+    pub environment: Vec<Variable>,
+    pub ids: Ids,
+    /// The limit on open files that wingmate found, if it raised its own.
+    pub open_files: Option<Limit>,
+    /// What a unit reads.
+    pub null: OwnedFd,
+    /// Whether wingmate has a terminal to give to the main command.
+    pub terminal: bool,
+}
+
+impl Loop {
+    /// Does one thing.
+    pub(super) fn perform(&mut self, action: Action, now: Now) {
+        match action {
+            Action::Launch { unit, life, due } => self.launch(unit, life, due.as_ref()),
+            Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
+            Action::CheckGroup { unit, life, group } => {
+                if !processes::group_lives(group) {
+                    self.events.push(Event::GroupGone { unit, life });
+                }
+            }
+            Action::WatchPidFile { unit, life, starter } => self.watch_pid_file(unit, life, starter, now),
+            Action::ForgetPidFile { unit, life } => self.forget_pid_file(unit, life),
+            Action::Say(note) => self.outputs.say(&note, &self.poller, now),
+            Action::SignalRest(signal) => self.rest(Some(signal), now),
+            Action::CountRest => self.rest(None, now),
+            Action::Leave(status) => self.leave = Some(status),
+        }
+    }
+
+    fn launch(&mut self, unit: UnitId, life: Life, due: Option<&Due>) {
+        let prepared = self.prepare_adoption(unit, life).map_err(|error| other(error.to_string()));
+        let event = match prepared.and_then(|()| self.start(unit, due)) {
+            Ok(pid) => {
+                self.children.insert(pid, (unit, life));
+                Event::Launched { unit, life, pid }
+            }
+            Err(fault) => Event::LaunchFailed { unit, life, fault },
+        };
+        self.events.push(event);
+    }
+
+    fn start(&mut self, unit: UnitId, due: Option<&Due>) -> Result<Pid, Fault> {
+        let Some(spec) = self.supervisor.process(unit) else { return Err(other("no such unit".into())) };
+        let plan = self.launcher.plan(spec, self.supervisor.is_main(unit), &extra(due))?;
+        if let Some((user, group)) = plan.owner(&self.launcher.ids) {
+            self.outputs.give(unit, user.raw(), group.raw());
+        }
+        let stdio = match self.outputs.child_ends(unit) {
+            Some([out, err]) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],
+            None => [None, None, None],
+        };
+        spawn::spawn(&plan, stdio).map_err(|fault| {
+            let kind = match fault.status() {
+                Some(127) => FaultKind::NotFound,
+                Some(_) => FaultKind::NotExecutable,
+                None => FaultKind::Other,
+            };
+            Fault { kind, text: fault.to_string() }
+        })
+    }
+
+    fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {
+        let sent = match target {
+            Target::Process(pid) => processes::kill(pid, signal),
+            Target::Group(group) => processes::kill_group(group, signal),
+        };
+        // Gone already (ESRCH) is no failure: the news of it is on its way.
+        if sent == Err(Errno::PERM) {
+            let pid = match target {
+                Target::Process(pid) | Target::Group(pid) => pid,
+            };
+            let note = Note::new(Level::Warn, format!("cannot send {signal} to pid {pid}: operation not permitted"));
+            self.outputs.say(&note.about(self.supervisor.name(unit)), &self.poller, now);
+        }
+    }
+
+    fn rest(&mut self, signal: Option<Signal>, now: Now) {
+        self.events.push(Event::Rest(rest::signal(signal)));
+        self.reap(now);
+    }
+}
+
+impl Launcher {
+    fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
+        // Read at each start: an earlier unit may have made the user.
+        let accounts = if Accounts::needed(&spec.identity) { identity::accounts() } else { Accounts::NONE };
+        let context = Context {
+            environment: &self.environment,
+            extra,
+            accounts: &accounts,
+            ids: &self.ids,
+            open_files: self.open_files,
+            foreground: main && self.terminal,
+        };
+        Plan::new(spec, &context).map_err(|error| other(error.to_string()))
+    }
+}
+
+/// What a job's run is told.
+fn extra(due: Option<&Due>) -> Vec<Variable> {
+    let Some(due) = due else { return Vec::new() };
+    let variable = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+    vec![variable("WINGMATE_JOB", &due.job), variable("WINGMATE_SCHEDULED_TIME", &due.time)]
+}
+
+fn other(text: String) -> Fault {
+    Fault { kind: FaultKind::Other, text }
+}

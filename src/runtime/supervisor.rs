@@ -1,0 +1,173 @@
+//! ★ The loop: waits for descriptors and deadlines, turns them into events, performs the actions that follow.
+//!
+//! One thread, no tick, no sleep. `now` is read once a turn. What a turn's actions answer (a launch's pid, a failed
+//! step) is taken in the same turn, until there is nothing more to do.
+
+use super::adoption::Adoption;
+use super::outputs::Outputs;
+use super::perform::Launcher;
+use crate::model::moment::{Mono, Now};
+use crate::model::note::Note;
+use crate::model::settings::Level;
+use crate::model::unit::{Life, Pid, UnitId};
+use crate::supervise::Supervisor;
+use crate::supervise::event::Event;
+use crate::sys::clock;
+use crate::sys::poll::{Interest, Poller, Ready, Token};
+use crate::sys::signals::Signals;
+use crate::sys::timer::{BootTimer, WallTimer};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Signals to wingmate.
+pub(super) const SIGNALS: Token = Token(1 << 32);
+/// The next run of a job.
+pub(super) const RUNS: Token = Token(2 << 32);
+/// The next `@every` beat.
+pub(super) const BEATS: Token = Token(3 << 32);
+
+/// Directories of awaited pid files; the lower half is the unit.
+pub(super) const FILES: Token = Token(4 << 32);
+/// Adopted daemons; the lower half is the unit.
+pub(super) const DAEMONS: Token = Token(5 << 32);
+
+/// Everything that the loop owns.
+pub struct Loop {
+    pub(super) poller: Poller,
+    pub(super) signals: Signals,
+    pub(super) runs: WallTimer,
+    pub(super) beats: BootTimer,
+    pub(super) supervisor: Supervisor,
+    pub(super) outputs: Outputs,
+    pub(super) launcher: Launcher,
+    /// Which unit's life each child belongs to.
+    pub(super) children: BTreeMap<Pid, (UnitId, Life)>,
+    /// Services that fork into the background.
+    pub(super) adoptions: BTreeMap<UnitId, Adoption>,
+    /// What happened in this turn and hasn't been taken yet.
+    pub(super) events: Vec<Event>,
+    /// The status to leave with, once it is decided.
+    pub(super) leave: Option<u8>,
+}
+
+impl Loop {
+    /// Makes the loop; nothing is started yet.
+    pub fn new(
+        poller: Poller,
+        signals: Signals,
+        supervisor: Supervisor,
+        outputs: Outputs,
+        launcher: Launcher,
+    ) -> Result<Loop, Errno> {
+        let (runs, beats) = (WallTimer::new()?, BootTimer::new()?);
+        poller.add(&signals, SIGNALS, Interest::IN)?;
+        poller.add(&runs, RUNS, Interest::IN)?;
+        poller.add(&beats, BEATS, Interest::IN)?;
+        Ok(Loop {
+            poller,
+            signals,
+            runs,
+            beats,
+            supervisor,
+            outputs,
+            launcher,
+            children: BTreeMap::new(),
+            adoptions: BTreeMap::new(),
+            events: vec![Event::Begin],
+            leave: None,
+        })
+    }
+
+    /// Runs until everything is down; gives the exit status.
+    pub fn run(mut self) -> u8 {
+        let mut ready = Vec::new();
+        // Children that came along when wingmate was executed may have ended before it listened.
+        self.reap(clock::now());
+        loop {
+            let now = clock::now();
+            self.settle(now);
+            if let Some(status) = self.leave {
+                return self.last_words(status);
+            }
+            self.wait(self.deadline(), &mut ready);
+            self.gather(&ready, clock::now());
+        }
+    }
+
+    /// Takes events and performs actions until there are none.
+    fn settle(&mut self, now: Now) {
+        self.outputs.expire(&self.poller, now);
+        self.expire_adoptions(now);
+        loop {
+            for event in std::mem::take(&mut self.events) {
+                self.supervisor.handle(event, now);
+            }
+            self.supervisor.turn(now);
+            let actions = self.supervisor.take_actions();
+            if actions.is_empty() {
+                return self.arm();
+            }
+            for action in actions {
+                self.perform(action, now);
+            }
+        }
+    }
+
+    /// Sets the timers of the other two clocks to what the supervisor waits for.
+    fn arm(&mut self) {
+        let armed = self.runs.arm(self.supervisor.next_run()).and(self.beats.arm(self.supervisor.next_beat()));
+        if let Err(errno) = armed {
+            self.complain(&format!("cannot arm the timer of cron jobs: {errno}"));
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let supervisor = self.supervisor.next_deadline();
+        [supervisor, self.outputs.deadline(), self.adoption_deadline()].into_iter().flatten().min()
+    }
+
+    fn wait(&mut self, until: Option<Mono>, ready: &mut Vec<Ready>) {
+        let timeout = until.map(|until| until.since(clock::mono()));
+        if let Err(errno) = self.poller.wait(timeout, ready) {
+            // Only ENOMEM can come here. Without a pause this would spin; a signal or the pause's end goes on.
+            self.complain(&format!("cannot wait for events: {errno}"));
+            self.signals.pause(Duration::from_millis(100));
+        }
+    }
+
+    /// Says something in the log.
+    pub fn say(&mut self, note: &Note) {
+        self.outputs.say(note, &self.poller, clock::now());
+    }
+
+    pub(super) fn complain(&mut self, text: &str) {
+        self.say(&Note::new(Level::Error, text));
+    }
+
+    /// Writes what is still to be written, as long as there is time, and ends.
+    fn last_words(mut self, status: u8) -> u8 {
+        let until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
+        let mut ready = Vec::new();
+        loop {
+            let now = clock::now();
+            self.outputs.expire(&self.poller, now);
+            if self.outputs.finished(&self.poller, now) {
+                return status;
+            }
+            if now.mono >= until {
+                self.outputs.give_up(&self.poller, now);
+                return status;
+            }
+            let until = self.outputs.deadline().map_or(until, |deadline| deadline.min(until));
+            self.wait(Some(until), &mut ready);
+            for one in &ready {
+                if Outputs::owns(one.token) {
+                    self.outputs.ready(*one, &self.poller, now);
+                } else if one.token == SIGNALS {
+                    while self.signals.next().is_some() {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Finding the zones that the configuration names: zone files, `TZ`, `/etc/localtime`, POSIX strings. Each is
+//! read once and shared by all jobs that name it.
+
+use crate::schedule::zone::Zone;
+use crate::sys::files;
+use crate::text::near::nearest;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Where zone files are unless `TZDIR` says otherwise.
+const DIRECTORY: &str = "/usr/share/zoneinfo";
+const LOCALTIME: &str = "/etc/localtime";
+
+/// The longest zone file has 4 KiB; what is larger is none.
+const LARGEST: u64 = 256 * 1024;
+
+/// Zone files are not nested deeper (`America/Argentina/Ushuaia`).
+const DEEPEST: usize = 3;
+
+/// A zone that can't be had.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ZonesError {
+    /// Neither a file's name nor a POSIX string.
+    #[error(
+        "unknown time zone '{name}'{}",
+        near.as_deref().map(|n| format!(", did you mean '{n}'?"))
+            .unwrap_or_else(|| " (a name such as Europe/Berlin, or a POSIX string such as CET-1CEST,M3.5.0,M10.5.0/3)".to_owned())
+    )]
+    Unknown { name: String, near: Option<String> },
+    /// `TZ` or `/etc/localtime` names a file that is there, but can't be used.
+    #[error("cannot read the time zone '{path}': {reason}")]
+    File { path: String, reason: String },
+}
+
+/// The zones of a configuration, each read once.
+#[derive(Debug)]
+pub struct Zones {
+    directory: PathBuf,
+    tz: Option<OsString>,
+    localtime: PathBuf,
+    known: BTreeMap<String, Rc<Zone>>,
+    local: Option<Rc<Zone>>,
+}
+
+impl Zones {
+    /// Looks for files where `TZDIR` of the environment says, and takes `TZ` of it for the local zone.
+    pub fn from_environment() -> Zones {
+        let set = |name: &str| std::env::var_os(name);
+        Zones::new(set("TZDIR").filter(|dir| !dir.is_empty()).unwrap_or(DIRECTORY.into()), set("TZ"), LOCALTIME.into())
+    }
+
+    fn new(directory: OsString, tz: Option<OsString>, localtime: PathBuf) -> Zones {
+        Zones { directory: directory.into(), tz, localtime, known: BTreeMap::new(), local: None }
+    }
+
+    /// The zone of a job: `job` is its own (`timezone:`, `CRON_TZ`), `settings` that of the settings; without
+    /// both it is the local one.
+    pub fn of_job(&mut self, job: Option<&str>, settings: Option<&str>) -> Result<Rc<Zone>, ZonesError> {
+        match job.or(settings) {
+            Some(name) => self.named(name),
+            None => self.local(),
+        }
+    }
+
+    /// An IANA name, or a POSIX string.
+    pub fn named(&mut self, name: &str) -> Result<Rc<Zone>, ZonesError> {
+        if let Some(zone) = self.known.get(name) {
+            return Ok(Rc::clone(zone));
+        }
+        let zone = Rc::new(self.find(name)?);
+        self.known.insert(name.to_owned(), Rc::clone(&zone));
+        Ok(zone)
+    }
+
+    /// The zone of `TZ`, else of `/etc/localtime`, else UTC.
+    pub fn local(&mut self) -> Result<Rc<Zone>, ZonesError> {
+        if let Some(zone) = &self.local {
+            return Ok(Rc::clone(zone));
+        }
+        let zone = match self.tz.clone() {
+            Some(tz) => self.of_variable(&tz)?,
+            None if self.localtime.exists() => Rc::new(read_known(&self.localtime)?),
+            None => Rc::new(Zone::utc()),
+        };
+        self.local = Some(Rc::clone(&zone));
+        Ok(zone)
+    }
+
+    /// As tzset(3) reads it: empty is UTC, a `:` may stand before a file's name, which may be an absolute path.
+    fn of_variable(&mut self, tz: &OsStr) -> Result<Rc<Zone>, ZonesError> {
+        let unknown = || ZonesError::Unknown { name: tz.to_string_lossy().into_owned(), near: None };
+        let text = tz.to_str().ok_or_else(unknown)?;
+        let name = text.strip_prefix(':').unwrap_or(text);
+        match name {
+            "" => Ok(Rc::new(Zone::utc())),
+            path if path.starts_with('/') => read_known(Path::new(path)).map(Rc::new),
+            name => self.named(name),
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<Zone, ZonesError> {
+        if let Some(zone) = file_of(&self.directory, name).and_then(|path| read(&path)) {
+            return Ok(zone);
+        }
+        if let Ok(zone) = Zone::from_posix(name) {
+            return Ok(zone);
+        }
+        match name {
+            "UTC" | "Etc/UTC" => Ok(Zone::utc()),
+            _ => Err(ZonesError::Unknown { name: name.to_owned(), near: nearest(name, self.names()) }),
+        }
+    }
+
+    /// What there are files for; for suggestions only.
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        list(&self.directory, "", DEEPEST, &mut names);
+        names.sort_unstable();
+        names
+    }
+}
+
+/// The file of a zone's name; `None` if such a name can't be a zone's, or would lead out of the directory.
+fn file_of(directory: &Path, name: &str) -> Option<PathBuf> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+-".contains(&b);
+    let part = |part: &str| !part.is_empty() && part.bytes().all(plain);
+    name.split('/').all(part).then(|| directory.join(name))
+}
+
+/// The zone in this file, if there is one.
+fn read(path: &Path) -> Option<Zone> {
+    Zone::from_tzif(&files::read(path, LARGEST).ok()?).ok()
+}
+
+/// The zone in a file that must hold one.
+fn read_known(path: &Path) -> Result<Zone, ZonesError> {
+    let fail = |reason| ZonesError::File { path: path.display().to_string(), reason };
+    let bytes = files::read(path, LARGEST).map_err(|error| fail(files::reason(&error.source)))?;
+    Zone::from_tzif(&bytes).map_err(|error| fail(error.to_string()))
+}
+
+/// Collects the zones' names below a directory. `posix` and `right` hold all of them once more; what has a dot
+/// in its name, or begins with a small letter, is a table.
+fn list(directory: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase())) else {
+            continue;
+        };
+        let name = format!("{prefix}{name}");
+        match entry.path() {
+            path if path.is_dir() && depth > 1 => list(&path, &format!("{name}/"), depth - 1, names),
+            path if path.is_file() && !name.contains('.') => names.push(name),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What the supervisor wants done. `runtime::perform` does it; what goes wrong comes back as an event.
+
+use crate::model::note::Note;
+use crate::model::signal::Signal;
+use crate::model::unit::{Life, Pid, UnitId};
+
+/// One thing to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start the unit's program; answered by `Launched` or `LaunchFailed`. `due`: when a job's run was due.
+    Launch { unit: UnitId, life: Life, due: Option<Due> },
+    /// Send a signal; a process that has gone is no failure.
+    Signal { unit: UnitId, target: Target, signal: Signal },
+    /// Look whether the group still has members; answered by `GroupGone` if not.
+    CheckGroup { unit: UnitId, life: Life, group: Pid },
+    /// Watch the unit's pid file; answered by `Adopted` and `Refused`.
+    WatchPidFile { unit: UnitId, life: Life, starter: Option<Pid> },
+    /// Stop watching it.
+    ForgetPidFile { unit: UnitId, life: Life },
+    /// Say this in the log.
+    Say(Note),
+    /// The last act: this signal to every process that is left (as PID 1: of the namespace; else: to own children);
+    /// answered by `Rest`.
+    SignalRest(Signal),
+    /// Look how many of them there are; answered by `Rest`.
+    CountRest,
+    /// Leave with this status.
+    Leave(u8),
+}
+
+/// What a job's run is told: its job, and the moment that its schedule named (RFC 3339).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub job: String,
+    pub time: String,
+}
+
+/// Whom a signal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Process(Pid),
+    Group(Pid),
+}

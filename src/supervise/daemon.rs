@@ -1,0 +1,191 @@
+//! A service whose command forks into the background and writes a pid file: what its machine (`service`) does with
+//! what the forking daemon's (`proxy`) says.
+//!
+//! - `Adopting` is `Starting` with a starter: it ends when the pid file names a fit process (`Running`), or when the
+//!   proxy says that it is over. `up` is set during a hand-over: the run goes on with the successor.
+//! - Told to stop while the starter runs, the starter is ended like a main process; after it, what it left in its
+//!   group. Told so during a hand-over, the successor is still awaited, to be stopped too.
+//! - When the proxy says that it is over, what is left is ended before anything is started again: the daemon or the
+//!   starter, whichever lives, else the starter's group.
+
+use super::action::{Action, Target};
+use super::ending::{Ending, Living};
+use super::proxy::{self, Proxy, Step};
+use super::service::{Death, End, Service, State, Wanted, Why};
+use crate::model::moment::{Mono, Spoken};
+use crate::model::service::StopGroup;
+use crate::model::settings::Level;
+use crate::model::unit::{Life, Pid};
+use std::time::Duration;
+
+/// A daemon is awaited.
+#[derive(Debug)]
+pub struct Adopting {
+    pub proxy: Proxy,
+    /// During a hand-over: since when the unit has been up.
+    pub up: Option<Mono>,
+    /// The starter's process group, until it was seen empty.
+    pub group: Option<Pid>,
+    /// Why what stands in the pid file isn't taken, as far as it was seen.
+    pub refused: Option<String>,
+}
+
+impl Adopting {
+    /// The group, once its leader is dead: an orphan's end may have emptied it.
+    pub fn orphaned_group(&self) -> Option<Pid> {
+        if self.proxy.starter().is_some() { None } else { self.group }
+    }
+}
+
+impl Service {
+    /// The starter runs; its daemon is awaited until then.
+    pub(super) fn adopt(&mut self, starter: Pid, until: Mono, actions: &mut Vec<Action>) {
+        let proxy = Proxy::new(starter, until);
+        self.state = State::Adopting(Box::new(Adopting { proxy, up: None, group: Some(starter), refused: None }));
+        let text = format!("starting (pid {starter}), its pid file is awaited");
+        self.say(actions, Level::Info, text, "starting", Some(starter));
+        actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter: Some(starter) });
+    }
+
+    /// The pid file names this process, which was judged fit.
+    pub fn adopted(&mut self, life: Life, pid: Pid, group: Option<Pid>, now: Mono, actions: &mut Vec<Action>) {
+        if let (State::Adopting(adopting), true) = (&mut self.state, life == self.life) {
+            let since = adopting.up.unwrap_or(now);
+            let mut proxy = adopting.proxy.clone();
+            if let Step::Adopted(_) = proxy.handle(proxy::Event::Candidate(pid), now) {
+                self.state = State::Running { pid, group, since, proxy: Some(Box::new(proxy)) };
+                self.say(actions, Level::Info, format!("running (daemon, pid {pid})"), "running", Some(pid));
+                if self.wanted == Wanted::Down {
+                    self.stop(self.spec.stop.timeout, now, actions);
+                }
+            }
+        }
+    }
+
+    /// What the pid file says isn't taken, for this reason.
+    pub fn refused(&mut self, life: Life, reason: String) {
+        if let (State::Adopting(adopting), true) = (&mut self.state, life == self.life) {
+            adopting.refused = Some(reason);
+        }
+    }
+
+    /// The starter or the daemon has ended.
+    pub(super) fn forker_exited(&mut self, death: Death, now: Mono, actions: &mut Vec<Action>) {
+        let event = proxy::Event::Exited { pid: death.pid, exit: death.exit, lingering: death.lingering };
+        let step = match &mut self.state {
+            State::Adopting(adopting) => {
+                if adopting.group == Some(death.pid) && !death.group_lives {
+                    adopting.group = None;
+                }
+                adopting.proxy.handle(event, now)
+            }
+            State::Running { proxy: Some(proxy), group, .. } => {
+                if *group == Some(death.pid) && !death.group_lives {
+                    *group = None;
+                }
+                proxy.handle(event, now)
+            }
+            State::Running { .. }
+            | State::Stopped
+            | State::Starting
+            | State::Stopping { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed => return self.stray(actions, "exited"),
+        };
+        self.follow(step, now, actions);
+    }
+
+    /// Does what the daemon's machine has come to.
+    pub(super) fn follow(&mut self, step: Step, now: Mono, actions: &mut Vec<Action>) {
+        match step {
+            // `adopted` does that itself.
+            Step::Nothing | Step::Adopted(_) => {}
+            Step::Await => self.await_successor(actions),
+            Step::Ended(ending) => self.forker_ended(ending, now, actions),
+        }
+    }
+
+    /// The pid file is to be watched (again).
+    fn await_successor(&mut self, actions: &mut Vec<Action>) {
+        let State::Running { since, proxy: Some(proxy), .. } = &self.state else { return };
+        let (up, proxy) = (Some(*since), (**proxy).clone());
+        let starter = proxy.starter();
+        self.state = State::Adopting(Box::new(Adopting { proxy, up, group: None, refused: None }));
+        let text = "its daemon ended with 0; a successor is awaited".to_owned();
+        self.say(actions, Level::Info, text, "starting", None);
+        actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
+    }
+
+    /// It is to stop while a daemon is awaited.
+    pub(super) fn stop_adopting(&mut self, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
+        let State::Adopting(adopting) = &mut self.state else { return };
+        let step = adopting.proxy.handle(proxy::Event::Stopping, now);
+        let (starter, group) = (adopting.proxy.starter(), adopting.group);
+        if let Some(starter) = starter {
+            actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
+            self.end_by_order(starter, group, None, limit, now, actions);
+        } else {
+            self.follow(step, now, actions);
+        }
+    }
+
+    fn forker_ended(&mut self, ending: proxy::Ending, now: Mono, actions: &mut Vec<Action>) {
+        let (up, living, group, refused) = match &self.state {
+            State::Adopting(a) => (a.up, a.proxy.starter(), a.group, a.refused.clone()),
+            State::Running { pid, group, since, proxy } => {
+                let ended = matches!(ending, proxy::Ending::Daemon(_));
+                let other = proxy.as_ref().and_then(|proxy| proxy.starter());
+                (Some(*since), if ended { other } else { Some(*pid) }, *group, None)
+            }
+            State::Stopped
+            | State::Starting
+            | State::Stopping { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed => return self.stray(actions, "daemon ended"),
+        };
+        let ran = up.map(|since| now.since(since));
+        let (end, text) = self.told(ending, ran, refused);
+        let exit = match &end {
+            End::Exited(exit) => Some(*exit),
+            End::NeverStarted(_) | End::Lost(_) => None,
+        };
+        self.last_end = Some(end);
+        actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
+        if let Some(pid) = living {
+            let living = Living { unit: self.unit, life: self.life, pid, group: group.filter(|group| *group == pid) };
+            let stop = self.spec.stop;
+            let ending = Ending::ordered(living, stop, stop.signal, stop.timeout, now, actions);
+            self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(pid));
+            self.state = State::Stopping { ending, why: Why::Died { ran }, starter: None };
+        } else if let Some(group) = group.filter(|_| self.spec.stop.group != StopGroup::Main) {
+            if let Some(signal) = self.spec.stop.signal {
+                actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+            }
+            self.clear_up(group, exit, &text, ran, now, actions);
+            actions.push(Action::CheckGroup { unit: self.unit, life: self.life, group });
+        } else {
+            let success = exit.is_some_and(|exit| self.succeeded(exit));
+            self.ended(ran, success, &text, now, actions);
+        }
+    }
+
+    /// How it ended, for the record and in words.
+    fn told(&self, ending: proxy::Ending, ran: Option<Duration>, refused: Option<String>) -> (End, String) {
+        let after = ran.map(|ran| format!(" after {}", Spoken(ran))).unwrap_or_default();
+        let refused = refused.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let lost = |text: String| (End::Lost(text.clone()), text);
+        match ending {
+            proxy::Ending::StarterFailed(exit) => (End::Exited(exit), format!("its starter {exit}")),
+            proxy::Ending::Daemon(Some(exit)) => (End::Exited(exit), format!("daemon {exit}{after}")),
+            proxy::Ending::Daemon(None) => lost(format!("daemon ended{after}, nobody can tell how")),
+            proxy::Ending::NothingLeft => lost(format!("its starter ended with 0 and left no daemon{refused}")),
+            proxy::Ending::Stopped(exit) => (exit.map_or(End::Lost("stopped".into()), End::Exited), "stopped".into()),
+            proxy::Ending::TimedOut => {
+                let time = self.spec.pidfile.as_ref().map(|pidfile| pidfile.timeout).unwrap_or_default();
+                lost(format!("no daemon within {}{refused}", Spoken(time)))
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What can happen to the supervisor. Every event fits every state: what it doesn't concern, it doesn't change.
+
+use crate::model::exit::Exit;
+use crate::model::signal::Signal;
+use crate::model::unit::{Life, Pid, UnitId};
+
+/// Something happened outside. It is taken together with the moment of the loop's turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The loop is ready: what is to run by itself starts.
+    Begin,
+    /// [`Action::Launch`](super::action::Action) succeeded: the program runs.
+    Launched { unit: UnitId, life: Life, pid: Pid },
+    /// It didn't; nothing runs.
+    LaunchFailed { unit: UnitId, life: Life, fault: Fault },
+    /// A process of this life has ended. `exit`: unknown if somebody else reaped it. `group_lives`: the group that
+    /// it led still has members. `lingering`: a process that it may have left behind lives (forking daemons only).
+    Exited { unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, group_lives: bool, lingering: bool },
+    /// The process group of this life was seen empty: nobody may signal it any more.
+    GroupGone { unit: UnitId, life: Life },
+    /// The pid file of this life names this process, which was judged fit. `group`: the one that it leads.
+    Adopted { unit: UnitId, life: Life, pid: Pid, group: Option<Pid> },
+    /// What the pid file of this life names was refused, in words; it is waited over.
+    Refused { unit: UnitId, life: Life, reason: String },
+    /// A signal came to wingmate.
+    Signalled(Signal),
+    /// An orphan was reaped.
+    OrphanReaped,
+    /// There is no child left.
+    Childless,
+    /// The answer to `SignalRest` and `CountRest`.
+    Rest(Rest),
+    /// CLOCK_REALTIME was set.
+    ClockSet,
+    /// A deadline has come, or nothing in particular.
+    Tick,
+}
+
+/// What is left when every unit is down: as PID 1 the namespace's other processes, else wingmate's own children.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Those that can be signalled, as far as they were counted (as PID 1: 1 for any number).
+    pub within_reach: usize,
+    /// Those that can't, by name and pid.
+    pub beyond: Vec<String>,
+}
+
+/// Why a launch failed: what it means for exit statuses, and in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub kind: FaultKind,
+    /// `cannot execute '/x/y': no such file or directory`.
+    pub text: String,
+}
+
+/// The three statuses of a failed start (POSIX, sh: 127 not found, 126 found but not executable).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    NotFound,
+    NotExecutable,
+    Other,
+}
+
+impl FaultKind {
+    /// Wingmate's own exit status where the launch decides it.
+    pub fn status(self) -> u8 {
+        match self {
+            FaultKind::NotFound => 127,
+            FaultKind::NotExecutable => 126,
+            FaultKind::Other => 1,
+        }
+    }
+}

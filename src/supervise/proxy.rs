@@ -1,0 +1,520 @@
+//! A program that puts itself into the background, as one machine: from the start of the starter to the end of
+//! the daemon that it leaves. `wmpidproxy` holds one, and so does each life of a service with `pidfile:`.
+//!
+//! It knows neither files nor signals: its owner judges the pid file (`adoption`) and tells a fit candidate; its
+//! owner stops (says `Stopping`, sends what it likes, gives up when it likes). The one time it keeps is how long a
+//! pid may be awaited.
+//!
+//! **States.**
+//! - `Starting{until}`: the starter runs, no daemon is known. The pid file is watched.
+//! - `Awaiting{until}`: the starter has gone with 0, the daemon is still to be named. The pid file is watched.
+//! - `Adopted{daemon}`: a daemon is known. It may be the starter itself, if the file says so while that lives; the
+//!   starter may also still be there beside it. Nothing is watched but the two.
+//! - `HandOver{until, daemon, exit}`: the daemon has ended with `exit`, a successor may be named. The pid file is watched.
+//! - `Stopping`: told to stop while there was no daemon; the starter is still to go.
+//! - `Ended`: every further event is dropped.
+//!
+//! **Who wins.**
+//! - A fit candidate is adopted at once, also while the starter runs: from then on signals have somewhere to go.
+//!   The starter may name itself; if that was premature (it forks afterwards), its end with 0 is a hand-over.
+//! - The starter's failure is the start's, whenever it comes: it ends the matter even when a daemon was adopted
+//!   (which its owner then stops with all that the starter left). Not so while stopping: there the daemon counts.
+//! - A daemon that ended with 0 and left a living process may be handing over (sshd on HUP, nginx on an upgrade):
+//!   a successor has [`HAND_OVER`]. Any other end is the end at once. So is any end while stopping, unless the pid
+//!   file names a successor already: that one is to be stopped too.
+//! - A daemon that ended as the child of a starter that lives has its status there. The starter passes it on, or
+//!   leaves the dead daemon to us when it goes itself: it gets the time of a hand-over for that, and [`PARTING`]
+//!   while stopping. The daemon's own status, if it comes (`unreaped`), beats the starter's.
+//! - When nothing is left alive (`Alone`), nobody is awaited any longer than that.
+//! - `Stopping` in a hand-over: the successor may come yet and must be stopped too, so it is still awaited;
+//!   `Adopted` then tells the owner whom to signal.
+
+use crate::model::exit::Exit;
+use crate::model::moment::Mono;
+use crate::model::unit::Pid;
+use std::time::Duration;
+
+/// How long a daemon that ended with 0 may take to be succeeded (spec/pidproxy.md).
+pub const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// How long a starter may outlive a daemon whose status it has, when both were to stop: a matter of scheduling for
+/// one that is on its way out, and not a delay that counts in a shutdown for one that isn't.
+pub const PARTING: Duration = Duration::from_millis(500);
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The pid file names this process, it was judged fit and is held on to.
+    Candidate(Pid),
+    /// The starter, the daemon or some other process has ended. `exit`: unknown if it wasn't our child.
+    /// `lingering`: a process that it may have left behind lives (true when that can't be told).
+    Exited { pid: Pid, exit: Option<Exit>, lingering: bool },
+    /// Nothing that the starter began is alive any more.
+    Alone,
+    /// The owner is stopping it.
+    Stopping,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing that the owner need act on.
+    Nothing,
+    /// Watch the pid file (again): a daemon is awaited.
+    Await,
+    /// This is the daemon now; the pid file need not be watched.
+    Adopted(Pid),
+    /// It is over. Said once.
+    Ended(Ending),
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The starter failed: exited with another code than 0, or was killed.
+    StarterFailed(Exit),
+    /// No daemon was named in time.
+    TimedOut,
+    /// The starter went with 0, no daemon was named, and nothing is left that could be one.
+    NothingLeft,
+    /// The daemon ended. `None`: nobody can tell how.
+    Daemon(Option<Exit>),
+    /// Stopped before there was a daemon. The starter's end, if it was still there to end.
+    Stopped(Option<Exit>),
+}
+
+/// One forking daemon's life.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    state: State,
+    /// While it lives.
+    starter: Option<Pid>,
+    stopping: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Starting { until: Mono },
+    Awaiting { until: Mono },
+    Adopted { daemon: Pid },
+    HandOver { until: Mono, daemon: Pid, exit: Option<Exit> },
+    Stopping,
+    Ended,
+}
+
+impl Proxy {
+    /// The starter was started; a daemon must be named by `until`.
+    pub fn new(starter: Pid, until: Mono) -> Proxy {
+        Proxy { state: State::Starting { until }, starter: Some(starter), stopping: false }
+    }
+
+    /// The starter, while it lives.
+    pub fn starter(&self) -> Option<Pid> {
+        self.starter
+    }
+
+    /// The daemon, while one is adopted.
+    pub fn daemon(&self) -> Option<Pid> {
+        match self.state {
+            State::Adopted { daemon } => Some(daemon),
+            State::Starting { .. } | State::Awaiting { .. } | State::HandOver { .. } => None,
+            State::Stopping | State::Ended => None,
+        }
+    }
+
+    /// Whether the pid file is to be watched.
+    pub fn awaits(&self) -> bool {
+        self.deadline().is_some()
+    }
+
+    /// Whether a daemon has ended and its successor is awaited.
+    pub fn hands_over(&self) -> bool {
+        matches!(self.state, State::HandOver { .. })
+    }
+
+    /// A daemon that has ended, with a status that isn't known: it may be ours to reap once the starter has ended,
+    /// and then its end is to be told before the starter's.
+    pub fn unreaped(&self) -> Option<Pid> {
+        match self.state {
+            State::HandOver { daemon, exit: None, .. } => Some(daemon),
+            State::HandOver { exit: Some(_), .. } | State::Starting { .. } | State::Awaiting { .. } => None,
+            State::Adopted { .. } | State::Stopping | State::Ended => None,
+        }
+    }
+
+    /// When [`Proxy::expire`] is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        match self.state {
+            State::Starting { until } | State::Awaiting { until } | State::HandOver { until, .. } => Some(until),
+            State::Adopted { .. } | State::Stopping | State::Ended => None,
+        }
+    }
+
+    /// The time is over, if it is.
+    pub fn expire(&mut self, now: Mono) -> Step {
+        match self.state {
+            State::Starting { until } | State::Awaiting { until } if until <= now => self.end(Ending::TimedOut),
+            State::HandOver { until, exit, .. } if until <= now => self.end(Ending::Daemon(exit)),
+            State::Starting { .. } | State::Awaiting { .. } | State::HandOver { .. } => Step::Nothing,
+            State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
+        }
+    }
+
+    /// Takes an event.
+    pub fn handle(&mut self, event: Event, now: Mono) -> Step {
+        match event {
+            Event::Candidate(pid) => self.candidate(pid),
+            Event::Exited { pid, exit, lingering } => self.exited(pid, exit, lingering, now),
+            Event::Alone => self.alone(),
+            Event::Stopping => self.stopping(),
+        }
+    }
+
+    fn candidate(&mut self, pid: Pid) -> Step {
+        match self.state {
+            State::Starting { .. } | State::Awaiting { .. } | State::HandOver { .. } => {
+                self.state = State::Adopted { daemon: pid };
+                Step::Adopted(pid)
+            }
+            State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
+        }
+    }
+
+    fn exited(&mut self, pid: Pid, exit: Option<Exit>, lingering: bool, now: Mono) -> Step {
+        let was_starter = self.starter == Some(pid);
+        if was_starter {
+            self.starter = None;
+        }
+        if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
+            self.daemon_ended(pid, exit, lingering, now)
+        } else if was_starter {
+            self.starter_ended(exit, lingering)
+        } else {
+            Step::Nothing
+        }
+    }
+
+    fn starter_ended(&mut self, exit: Option<Exit>, lingering: bool) -> Step {
+        let failure = exit.filter(|exit| *exit != Exit::Code(0) && !self.stopping);
+        match (self.state, failure) {
+            (State::Stopping, _) => self.end(Ending::Stopped(exit)),
+            (State::HandOver { exit: None, .. }, _) => self.end(Ending::Daemon(exit)),
+            (State::Starting { .. } | State::Adopted { .. } | State::HandOver { .. }, Some(exit)) => {
+                self.end(Ending::StarterFailed(exit))
+            }
+            (State::Starting { .. }, None) if !lingering => self.end(Ending::NothingLeft),
+            (State::Starting { until }, None) => {
+                self.state = State::Awaiting { until };
+                Step::Await
+            }
+            (State::Adopted { .. } | State::HandOver { .. }, None) => Step::Nothing,
+            // The starter had gone before.
+            (State::Awaiting { .. } | State::Ended, _) => Step::Nothing,
+        }
+    }
+
+    fn daemon_ended(&mut self, daemon: Pid, exit: Option<Exit>, lingering: bool, now: Mono) -> Step {
+        let time = match exit {
+            None if self.starter.is_some() && self.stopping => PARTING,
+            None if self.starter.is_some() => HAND_OVER,
+            Some(Exit::Code(0)) if lingering && self.stopping => Duration::ZERO,
+            Some(Exit::Code(0)) if lingering => HAND_OVER,
+            Some(_) | None => return self.end(Ending::Daemon(exit)),
+        };
+        self.state = State::HandOver { until: now + time, daemon, exit };
+        Step::Await
+    }
+
+    fn alone(&mut self) -> Step {
+        match self.state {
+            State::Awaiting { .. } => self.end(Ending::NothingLeft),
+            State::HandOver { exit, .. } => self.end(Ending::Daemon(exit)),
+            // The end of the starter or the daemon is told by itself.
+            State::Starting { .. } | State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
+        }
+    }
+
+    fn stopping(&mut self) -> Step {
+        self.stopping = true;
+        match self.state {
+            State::Starting { .. } => {
+                self.state = State::Stopping;
+                Step::Nothing
+            }
+            State::Awaiting { .. } => self.end(Ending::Stopped(None)),
+            State::Adopted { .. } | State::HandOver { .. } | State::Stopping | State::Ended => Step::Nothing,
+        }
+    }
+
+    fn end(&mut self, ending: Ending) -> Step {
+        self.state = State::Ended;
+        Step::Ended(ending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::signal::Signal;
+
+    const OK: Exit = Exit::Code(0);
+    const KILLED: Exit = Exit::Signal { signal: Signal::KILL, core: false };
+    const START: Mono = Mono::from_nanos(1_000_000_000);
+    const UNTIL: Mono = Mono::from_nanos(31_000_000_000);
+
+    fn pid(raw: i32) -> Pid {
+        Pid::from_raw(raw).unwrap()
+    }
+
+    /// A story: the starter is 10, the daemon 20, its successor 30.
+    struct Story(Proxy);
+
+    impl Story {
+        fn begin() -> Story {
+            Story(Proxy::new(pid(10), UNTIL))
+        }
+
+        fn step(&mut self, event: Event) -> Step {
+            self.0.handle(event, START)
+        }
+
+        fn exit(&mut self, raw: i32, exit: Exit, lingering: bool) -> Step {
+            self.step(Event::Exited { pid: pid(raw), exit: Some(exit), lingering })
+        }
+
+        fn vanish(&mut self, raw: i32, lingering: bool) -> Step {
+            self.step(Event::Exited { pid: pid(raw), exit: None, lingering })
+        }
+
+        fn name(&mut self, raw: i32) -> Step {
+            self.step(Event::Candidate(pid(raw)))
+        }
+
+        /// The common beginning: the starter forks, goes, and the daemon is named.
+        fn running() -> Story {
+            let mut story = Story::begin();
+            assert_eq!(story.exit(10, OK, true), Step::Await);
+            assert_eq!(story.name(20), Step::Adopted(pid(20)));
+            story
+        }
+    }
+
+    #[test]
+    fn a_daemon_is_adopted_and_its_end_is_the_end() {
+        for exit in [OK, Exit::Code(3), KILLED] {
+            let mut story = Story::running();
+            assert_eq!(story.0.deadline(), None);
+            assert_eq!(story.0.daemon(), Some(pid(20)));
+            assert_eq!(story.exit(21, Exit::Code(9), true), Step::Nothing, "an orphan of the daemon");
+            assert_eq!(story.exit(20, exit, false), Step::Ended(Ending::Daemon(Some(exit))));
+            assert_eq!(story.exit(20, exit, false), Step::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_daemon_may_be_named_before_the_starter_has_gone() {
+        let mut story = Story::begin();
+        assert_eq!(story.name(20), Step::Adopted(pid(20)));
+        assert_eq!(story.exit(10, OK, true), Step::Nothing);
+        assert_eq!(story.exit(20, Exit::Code(1), false), Step::Ended(Ending::Daemon(Some(Exit::Code(1)))));
+    }
+
+    #[test]
+    fn a_starter_that_fails_ends_it_in_every_state() {
+        let failed = Step::Ended(Ending::StarterFailed(Exit::Code(3)));
+        let mut story = Story::begin();
+        assert_eq!(story.exit(10, Exit::Code(3), true), failed);
+        let mut story = Story::begin();
+        story.name(20);
+        assert_eq!(story.exit(10, Exit::Code(3), true), failed);
+        let mut story = Story::begin();
+        story.name(20);
+        assert_eq!(story.exit(20, OK, true), Step::Await);
+        assert_eq!(story.exit(10, Exit::Code(3), true), failed);
+    }
+
+    #[test]
+    fn a_starter_that_stays_is_the_daemon() {
+        for exit in [OK, Exit::Code(3), KILLED] {
+            let mut story = Story::begin();
+            assert_eq!(story.name(10), Step::Adopted(pid(10)));
+            assert_eq!(story.exit(10, exit, false), Step::Ended(Ending::Daemon(Some(exit))));
+        }
+    }
+
+    #[test]
+    fn a_starter_that_named_itself_too_early_hands_over() {
+        let mut story = Story::begin();
+        story.name(10);
+        assert_eq!(story.exit(10, OK, true), Step::Await);
+        assert_eq!(story.name(20), Step::Adopted(pid(20)));
+    }
+
+    #[test]
+    fn nothing_left_is_not_waited_for() {
+        let mut story = Story::begin();
+        assert_eq!(story.exit(10, OK, false), Step::Ended(Ending::NothingLeft));
+        let mut story = Story::begin();
+        story.exit(10, OK, true);
+        assert_eq!(story.step(Event::Alone), Step::Ended(Ending::NothingLeft));
+        let mut story = Story::running();
+        story.exit(20, OK, true);
+        assert_eq!(story.step(Event::Alone), Step::Ended(Ending::Daemon(Some(OK))));
+    }
+
+    #[test]
+    fn the_start_has_its_time_and_no_more() {
+        for gone in [false, true] {
+            let mut story = Story::begin();
+            if gone {
+                story.exit(10, OK, true);
+            }
+            assert_eq!(story.0.deadline(), Some(UNTIL));
+            assert_eq!(story.0.expire(START), Step::Nothing);
+            assert_eq!(story.0.expire(UNTIL), Step::Ended(Ending::TimedOut));
+            assert_eq!(story.0.expire(UNTIL), Step::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_hand_over_has_two_seconds() {
+        let mut story = Story::running();
+        assert_eq!(story.exit(20, OK, true), Step::Await);
+        assert_eq!(story.0.daemon(), None);
+        assert_eq!(story.0.deadline(), Some(START + HAND_OVER));
+        assert_eq!(story.name(30), Step::Adopted(pid(30)));
+        assert_eq!(story.exit(30, OK, true), Step::Await);
+        assert_eq!(story.0.expire(START + HAND_OVER), Step::Ended(Ending::Daemon(Some(OK))));
+    }
+
+    #[test]
+    fn a_bad_end_is_no_hand_over() {
+        for exit in [Exit::Code(1), KILLED] {
+            let mut story = Story::running();
+            assert_eq!(story.exit(20, exit, true), Step::Ended(Ending::Daemon(Some(exit))));
+        }
+        let mut story = Story::running();
+        assert_eq!(story.vanish(20, true), Step::Ended(Ending::Daemon(None)));
+    }
+
+    #[test]
+    fn after_a_stop_any_end_is_the_end() {
+        let mut story = Story::running();
+        assert_eq!(story.step(Event::Stopping), Step::Nothing);
+        assert_eq!(story.exit(20, OK, false), Step::Ended(Ending::Daemon(Some(OK))));
+        let mut story = Story::begin();
+        story.name(20);
+        story.step(Event::Stopping);
+        assert_eq!(story.exit(10, KILLED, true), Step::Nothing, "the daemon is what counts");
+        assert_eq!(story.vanish(20, true), Step::Ended(Ending::Daemon(None)));
+    }
+
+    #[test]
+    fn the_starter_speaks_for_a_child_that_only_it_could_reap() {
+        let mut story = Story::begin();
+        story.name(20);
+        assert_eq!(story.vanish(20, true), Step::Await);
+        assert_eq!(story.exit(10, Exit::Code(4), false), Step::Ended(Ending::Daemon(Some(Exit::Code(4)))));
+        let mut story = Story::begin();
+        story.name(20);
+        story.step(Event::Stopping);
+        story.vanish(20, true);
+        assert_eq!(story.0.expire(START + PARTING), Step::Ended(Ending::Daemon(None)), "it doesn't go");
+    }
+
+    #[test]
+    fn a_daemon_that_its_starter_left_unreaped_speaks_for_itself() {
+        for stopping in [false, true] {
+            let mut story = Story::begin();
+            story.name(20);
+            if stopping {
+                story.step(Event::Stopping);
+            }
+            assert_eq!(story.vanish(20, true), Step::Await);
+            assert_eq!(story.0.unreaped(), Some(pid(20)));
+            assert_eq!(story.exit(20, Exit::Code(5), true), Step::Ended(Ending::Daemon(Some(Exit::Code(5)))));
+        }
+        let mut story = Story::begin();
+        story.name(20);
+        story.vanish(20, true);
+        assert_eq!(story.exit(20, OK, true), Step::Await, "now it is known to have ended with 0");
+        assert_eq!((story.0.unreaped(), story.0.deadline()), (None, Some(START + HAND_OVER)));
+        assert_eq!(story.exit(10, OK, true), Step::Nothing);
+    }
+
+    #[test]
+    fn while_stopping_only_a_successor_that_is_named_already_counts() {
+        for named in [false, true] {
+            let mut story = Story::running();
+            story.step(Event::Stopping);
+            assert_eq!(story.exit(20, OK, true), Step::Await);
+            assert_eq!(story.0.deadline(), Some(START));
+            if named {
+                assert_eq!(story.name(30), Step::Adopted(pid(30)));
+                assert_eq!(story.exit(30, KILLED, true), Step::Ended(Ending::Daemon(Some(KILLED))));
+            } else {
+                assert_eq!(story.0.expire(START), Step::Ended(Ending::Daemon(Some(OK))));
+            }
+        }
+    }
+
+    #[test]
+    fn stopped_before_there_is_a_daemon() {
+        let mut story = Story::begin();
+        assert_eq!(story.step(Event::Stopping), Step::Nothing);
+        assert_eq!(story.name(20), Step::Nothing, "too late");
+        assert_eq!(story.exit(10, KILLED, true), Step::Ended(Ending::Stopped(Some(KILLED))));
+        let mut story = Story::begin();
+        story.exit(10, OK, true);
+        assert_eq!(story.step(Event::Stopping), Step::Ended(Ending::Stopped(None)));
+    }
+
+    #[test]
+    fn a_successor_that_comes_while_stopping_is_told_to_the_owner() {
+        let mut story = Story::running();
+        story.exit(20, OK, true);
+        assert_eq!(story.step(Event::Stopping), Step::Nothing);
+        assert_eq!(story.name(30), Step::Adopted(pid(30)));
+        assert_eq!(story.exit(30, OK, false), Step::Ended(Ending::Daemon(Some(OK))));
+    }
+
+    /// A seeded random walk: whatever comes, in whatever order, it ends once, has a time in every state that
+    /// waits for a file, and says nothing after its end.
+    #[test]
+    fn any_event_in_any_state_is_answered_sanely() {
+        let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |bound: u64| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed % bound
+        };
+        let mut endings = 0;
+        for _ in 0..20_000 {
+            let mut proxy = Proxy::new(pid(10), UNTIL);
+            let (mut now, mut ended) = (START, false);
+            for _ in 0..20 {
+                now = now + Duration::from_millis(random(4_000));
+                let one = pid([10, 20, 30][random(3) as usize]);
+                let exit = [None, Some(OK), Some(Exit::Code(1)), Some(KILLED)][random(4) as usize];
+                let step = match random(8) {
+                    0..3 => proxy.handle(Event::Candidate(one), now),
+                    3..6 => proxy.handle(Event::Exited { pid: one, exit, lingering: random(2) == 0 }, now),
+                    6 => proxy.handle([Event::Alone, Event::Stopping][random(2) as usize], now),
+                    _ => proxy.expire(now),
+                };
+                assert!(!ended || step == Step::Nothing, "{step:?} after the end");
+                match step {
+                    Step::Adopted(daemon) => assert_eq!(proxy.daemon(), Some(daemon)),
+                    Step::Await => assert!(proxy.awaits() && proxy.daemon().is_none()),
+                    Step::Ended(_) => ended = true,
+                    Step::Nothing => {}
+                }
+                let at_rest = proxy.daemon().is_some() || proxy.state == State::Stopping || ended;
+                assert_eq!(proxy.awaits(), !at_rest);
+            }
+            endings += u32::from(ended);
+        }
+        assert!(endings > 15_000, "only {endings} stories ended");
+    }
+}

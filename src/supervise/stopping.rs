@@ -1,0 +1,167 @@
+//! How the supervisor stops everything: it performs the shutdown's plan on the units.
+
+use super::action::Action;
+use super::event::Rest;
+use super::shutdown::{Phase, Shutdown};
+use super::verdict::Reason;
+use super::{Supervisor, Unit, number};
+use crate::model::moment::{Mono, Now, Spoken};
+use crate::model::settings::Level;
+use crate::model::signal::Signal;
+use crate::model::unit::UnitId;
+use std::time::Duration;
+
+impl Supervisor {
+    /// Begins the shutdown; `signal` is the main command's stop signal.
+    pub(super) fn stop_everything(&mut self, reason: Reason, signal: Signal, now: Now) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for index in 0..self.units.len() {
+            let unit = number(index);
+            self.with(unit, |machine, actions| match machine {
+                Unit::Service(service) => {
+                    service.hold(actions);
+                    second.push(unit);
+                }
+                Unit::Job(_) | Unit::Main(_) => first.push(unit),
+            });
+        }
+        let up = (0..self.units.len()).filter(|index| !self.is_down(number(*index))).count();
+        let level = if matches!(reason, Reason::Asked(_)) { Level::Info } else { Level::Warn };
+        let plural = if up == 1 { "" } else { "s" };
+        self.say(level, format!("stopping: {reason}; {up} unit{plural} to stop"));
+        self.shutdown = Some(Shutdown::new(reason, signal, vec![first, second], self.shutdown_timeout, now.mono));
+    }
+
+    /// A stop signal during the shutdown: what is left is killed, unless it is the first one repeated.
+    pub(super) fn stop_again(&mut self, signal: Signal, now: Mono) {
+        let Some(shutdown) = &self.shutdown else { return };
+        if shutdown.is_second(now) && shutdown.phase != Phase::LastKill {
+            self.say(Level::Warn, format!("{signal} again: killing what is left"));
+            self.kill_everything(now);
+        }
+    }
+
+    pub(super) fn go_on_stopping(&mut self, now: Mono) {
+        let Some(shutdown) = &self.shutdown else { return };
+        if shutdown.final_kill_due(now) {
+            return self.kill_everything(now);
+        }
+        let look_again = std::mem::take(&mut self.look_again);
+        match shutdown.phase {
+            Phase::Waves => self.next_wave(now),
+            Phase::LastTerm { until } if until <= now => self.last_kill(),
+            Phase::LastTerm { .. } if look_again => self.actions.push(Action::CountRest),
+            Phase::LastKill if shutdown.deadline <= now => self.leave(now),
+            Phase::LastKill if look_again => self.actions.push(Action::SignalRest(Signal::KILL)),
+            Phase::LastTerm { .. } | Phase::LastKill => {}
+        }
+    }
+
+    /// Begins the next wave when the one before is down; after the last, the last act.
+    fn next_wave(&mut self, now: Mono) {
+        loop {
+            let Some(shutdown) = &self.shutdown else { return };
+            if !shutdown.current.iter().all(|unit| self.is_down(*unit)) {
+                return;
+            }
+            let left = shutdown.waves.iter().filter(|wave| wave.iter().any(|unit| !self.is_down(*unit))).count();
+            let share = shutdown.share(left, now);
+            let Some(shutdown) = &mut self.shutdown else { return };
+            if shutdown.waves.is_empty() {
+                shutdown.last_term(now);
+                return self.actions.push(Action::SignalRest(Signal::TERM));
+            }
+            let wave = shutdown.waves.remove(0);
+            shutdown.current.clone_from(&wave);
+            for unit in wave {
+                self.stop_unit(unit, share, now);
+            }
+        }
+    }
+
+    fn stop_unit(&mut self, unit: UnitId, limit: Duration, now: Mono) {
+        let signal = self.shutdown.as_ref().map_or(Signal::TERM, |shutdown| shutdown.signal);
+        self.with(unit, |machine, actions| match machine {
+            Unit::Service(service) => service.stop(limit, now, actions),
+            Unit::Job(job) => job.stop(limit, now, actions),
+            Unit::Main(main) => main.stop(signal, limit, now, actions),
+        });
+    }
+
+    /// SIGKILL to everything that is left; what hasn't had its stop signal gets it first.
+    fn kill_everything(&mut self, now: Mono) {
+        for index in 0..self.units.len() {
+            let unit = number(index);
+            self.stop_unit(unit, Duration::ZERO, now);
+            self.with(unit, |machine, actions| match machine {
+                Unit::Service(service) => service.kill(now, actions),
+                Unit::Job(job) => job.kill(now, actions),
+                Unit::Main(main) => main.kill(now, actions),
+            });
+        }
+        self.last_kill();
+    }
+
+    fn last_kill(&mut self) {
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.phase = Phase::LastKill;
+            self.actions.push(Action::SignalRest(Signal::KILL));
+        }
+    }
+
+    /// The answer to `SignalRest` and `CountRest`.
+    pub(super) fn rest(&mut self, rest: &Rest, now: Mono) {
+        let Some(shutdown) = &mut self.shutdown else { return };
+        let phase = shutdown.phase;
+        if phase == Phase::LastKill && !rest.beyond.is_empty() && !shutdown.named_beyond {
+            shutdown.named_beyond = true;
+            self.say(Level::Warn, format!("not permitted to end: {}", rest.beyond.join(", ")));
+        }
+        match phase {
+            Phase::LastTerm { .. } | Phase::LastKill if rest.within_reach == 0 => self.leave(now),
+            Phase::LastTerm { .. } | Phase::LastKill | Phase::Waves => {}
+        }
+    }
+
+    /// No child is left: after the last KILL there is nobody to wait for.
+    pub(super) fn childless(&mut self, now: Mono) {
+        match self.shutdown.as_ref().map(|shutdown| shutdown.phase) {
+            Some(Phase::LastKill) => self.leave(now),
+            Some(Phase::LastTerm { .. }) => self.look_again = true,
+            Some(Phase::Waves) | None => {}
+        }
+    }
+
+    /// The end: the verdict as the last line, and who overran.
+    fn leave(&mut self, now: Mono) {
+        let Some(shutdown) = &self.shutdown else { return };
+        if std::mem::replace(&mut self.left, true) {
+            return;
+        }
+        let main = self.main().and_then(|(_, main)| main.end());
+        let status = shutdown.reason.status(main.as_ref());
+        let took = Spoken(now.since(shutdown.began));
+        let mut text = match &shutdown.reason {
+            Reason::Asked(_) => format!("stopped: {} {took} ago", shutdown.reason),
+            reason => format!("stopping: {reason}"),
+        };
+        let overran: Vec<&str> =
+            (0..self.units.len()).map(number).filter(|unit| self.overran(*unit)).map(|unit| self.name(unit)).collect();
+        if !overran.is_empty() {
+            text.push_str(&format!("; killed because their time was over: {}", overran.join(", ")));
+        }
+        text.push_str(&format!("; exit status {status}"));
+        let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
+        self.say(level, text);
+        self.actions.push(Action::Leave(status));
+    }
+
+    fn overran(&self, unit: UnitId) -> bool {
+        match self.units.get(unit.0 as usize) {
+            Some(Unit::Service(service)) => service.overran,
+            Some(Unit::Job(job)) => job.overran,
+            Some(Unit::Main(main)) => main.overran,
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! How that which a failed or cancelled start left is stopped: `wmpidproxy`'s own stop sequence, apart from the
+//! daemon's machine (`proxy`). A supervised unit has the supervisor's instead.
+//!
+//! Each process gets the stop signal once, also one that is begun meanwhile; after [`GRACE`] whatever is left gets
+//! SIGKILL, again until nothing is; [`LAST`] later it is given up (a process in an uninterruptible wait). What may
+//! not be signalled (another uid) isn't waited for.
+
+use crate::model::moment::Mono;
+use crate::model::process::{Facts, StartTime};
+use crate::model::signal::Signal;
+use crate::model::unit::Pid;
+use std::time::Duration;
+
+/// From the stop signal to SIGKILL: `stop.timeout`'s default.
+pub const GRACE: Duration = Duration::from_secs(5);
+/// From the first SIGKILL to giving up.
+pub const LAST: Duration = Duration::from_secs(1);
+
+/// One sweep.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    signal: Signal,
+    until: Mono,
+    /// Who had this signal.
+    told: Vec<(Pid, StartTime)>,
+    /// Who can't be signalled.
+    spared: Vec<(Pid, StartTime)>,
+}
+
+impl Sweep {
+    /// Begins with this stop signal.
+    pub fn new(signal: Signal, now: Mono) -> Sweep {
+        Sweep { signal, until: now + GRACE, told: Vec::new(), spared: Vec::new() }
+    }
+
+    /// What is sent at present.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// When [`Sweep::expire`] is due.
+    pub fn deadline(&self) -> Mono {
+        self.until
+    }
+
+    /// The time is over: true when the sweep is.
+    pub fn expire(&mut self, now: Mono) -> bool {
+        if now < self.until {
+            return false;
+        }
+        if self.signal == Signal::KILL {
+            return true;
+        }
+        self.signal = Signal::KILL;
+        self.until = now + LAST;
+        self.told.clear();
+        false
+    }
+
+    /// Of those that are there, those that the signal is due to; each is told once only.
+    pub fn due(&mut self, living: &[Facts]) -> Vec<Facts> {
+        let mut due = Vec::new();
+        for facts in living.iter().filter(|facts| !facts.dead) {
+            let name = (facts.pid, facts.start);
+            if !self.told.contains(&name) && !self.spared.contains(&name) {
+                self.told.push(name);
+                due.push(*facts);
+            }
+        }
+        due
+    }
+
+    /// This one may not be signalled. True the first time.
+    pub fn spare(&mut self, one: &Facts) -> bool {
+        let name = (one.pid, one.start);
+        let new = !self.spared.contains(&name);
+        if new {
+            self.spared.push(name);
+        }
+        new
+    }
+
+    /// Whether nobody is left who is waited for.
+    pub fn is_clean(&self, living: &[Facts]) -> bool {
+        living.iter().all(|facts| facts.dead || self.spared.contains(&(facts.pid, facts.start)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(raw: i32) -> Facts {
+        let pid = Pid::from_raw(raw).unwrap();
+        Facts { pid, parent: None, group: None, session: None, start: StartTime(5), dead: false }
+    }
+
+    const START: Mono = Mono::from_nanos(1);
+
+    #[test]
+    fn each_is_told_once_a_signal() {
+        let mut sweep = Sweep::new(Signal::TERM, START);
+        assert_eq!(sweep.due(&[process(2), process(3)]), [process(2), process(3)]);
+        assert_eq!(sweep.due(&[process(2), process(3), process(4)]), [process(4)], "begun meanwhile");
+        assert!(!sweep.expire(START));
+        assert!(sweep.due(&[process(2)]).is_empty());
+        assert!(!sweep.expire(START + GRACE));
+        assert_eq!((sweep.signal(), sweep.due(&[process(2)])), (Signal::KILL, vec![process(2)]));
+        assert!(!sweep.expire(START + GRACE));
+        assert!(sweep.expire(START + GRACE + LAST));
+    }
+
+    #[test]
+    fn the_dead_and_the_spared_are_not_waited_for() {
+        let mut sweep = Sweep::new(Signal::TERM, START);
+        let dead = Facts { dead: true, ..process(3) };
+        assert!(sweep.due(&[dead]).is_empty());
+        assert!(sweep.is_clean(&[dead]));
+        assert!(!sweep.is_clean(&[process(2)]));
+        assert!(sweep.spare(&process(2)));
+        assert!(!sweep.spare(&process(2)));
+        assert!(sweep.is_clean(&[process(2), dead]));
+        assert!(!sweep.is_clean(&[Facts { start: StartTime(6), ..process(2) }]), "the number was used again");
+    }
+}

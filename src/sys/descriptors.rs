@@ -1,0 +1,69 @@
+//! Which descriptors children see: 0, 1 and 2, nothing else. wingmate opens everything close-on-exec; this is
+//! for what it inherited itself, and for the standard streams of a child.
+//!
+//! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
+#![allow(unsafe_code)]
+
+use rustix::io::Result;
+use std::os::fd::RawFd;
+
+/// The first descriptor that isn't a standard stream.
+const FIRST: RawFd = 3;
+
+/// Marks every descriptor from 3 on close-on-exec. Called once at start, before wingmate opens any.
+pub fn mark_inherited() {
+    // SAFETY: no memory is passed; close-on-exec changes nothing for this process.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, FIRST, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    // Linux before 5.11, or a seccomp filter that doesn't know it.
+    if result != 0 && mark_listed().is_err() {
+        mark_counted();
+    }
+}
+
+/// By the list that /proc has of them.
+fn mark_listed() -> std::io::Result<()> {
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        if let Some(fd) = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()) {
+            mark(fd);
+        }
+    }
+    Ok(())
+}
+
+/// Without /proc: by number, as far as numbers were likely given out.
+fn mark_counted() {
+    const LIKELY: RawFd = 4096;
+    (FIRST..LIKELY).for_each(mark);
+}
+
+fn mark(fd: RawFd) {
+    if fd >= FIRST {
+        // SAFETY: no memory is passed; a number that isn't open is EBADF.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// Makes descriptors 0, 1 and 2 of these sources (`-1`: leave as is), in a child before its exec: no allocation.
+/// A source may itself be 0, 1 or 2 and wanted elsewhere: those are moved out of the way first.
+pub(super) fn redirect(mut sources: [RawFd; 3]) -> Result<()> {
+    for (target, source) in (0..).zip(sources.iter_mut()) {
+        if (0..FIRST).contains(source) && *source != target {
+            // SAFETY: no memory is passed; the copy closes itself at exec.
+            *source = check(unsafe { libc::fcntl(*source, libc::F_DUPFD_CLOEXEC, FIRST) })?;
+        }
+    }
+    for (target, source) in (0..).zip(sources) {
+        if source == target {
+            // SAFETY: no memory is passed. dup2 of a descriptor to itself would leave it close-on-exec.
+            check(unsafe { libc::fcntl(source, libc::F_SETFD, 0) })?;
+        } else if source >= 0 {
+            // SAFETY: no memory is passed; what `target` was is this child's alone.
+            check(unsafe { libc::dup2(source, target) })?;
+        }
+    }
+    Ok(())
+}
+
+fn check(result: i32) -> Result<i32> {
+    if result < 0 { Err(super::mask::last_errno()) } else { Ok(result) }
+}

@@ -1,0 +1,85 @@
+//! The exec itself: the candidates of a plan, one after the other, as execvpe(3) tries them; in a child
+//! (`sys::spawn`), or in place.
+//!
+//! Unsafe: execve takes arrays of pointers. They are built beforehand, so that trying allocates nothing and a
+//! child that shares its parent's memory can do it.
+#![allow(unsafe_code)]
+
+use super::fault::Fault;
+use super::{mask, steps};
+use crate::launch::plan::Plan;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use std::ffi::{CString, c_char};
+
+/// A plan's vectors as the kernel takes them.
+pub(super) struct Image<'a> {
+    argv: Vec<*const c_char>,
+    envp: Vec<*const c_char>,
+    candidates: &'a [CString],
+    searched: bool,
+}
+
+/// Why none of the candidates was executed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub errno: Errno,
+    /// The candidate that speaks for all of them.
+    pub candidate: usize,
+    /// It is there, and yet the kernel says that there is no such file: its interpreter's.
+    pub exists: bool,
+}
+
+/// Becomes the plan's program: same pid, signal mask and dispositions as this process found them, standard
+/// streams as they are. Comes back only with the reason why not; what was done until then stays done.
+pub fn exec(plan: &Plan) -> Fault {
+    let image = Image::new(plan);
+    for step in &plan.steps {
+        if let Err(errno) = steps::perform(step) {
+            return Fault::step(step, errno);
+        }
+    }
+    mask::restore_pipe(true);
+    let refusal = image.execute();
+    mask::restore_pipe(false);
+    Fault::exec(plan, refusal)
+}
+
+impl<'a> Image<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Image<'a> {
+        let pointers = |strings: &[CString]| strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
+        Image {
+            argv: pointers(&plan.argv),
+            envp: pointers(&plan.envp),
+            candidates: &plan.candidates,
+            searched: plan.searched,
+        }
+    }
+
+    /// Comes back only if nothing could be executed.
+    pub(super) fn execute(&self) -> Refusal {
+        let mut denied = None;
+        for (candidate, path) in self.candidates.iter().enumerate() {
+            // SAFETY: all strings end in NUL, both vectors in a null pointer; all live in the plan that we borrow.
+            unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
+            match mask::last_errno() {
+                // A directory of PATH that we may not look into is as one that hasn't got it.
+                Errno::ACCESS if self.searched && !exists(path) => {}
+                errno @ Errno::ACCESS => denied = denied.or(Some(Refusal { errno, candidate, exists: true })),
+                // What a stale or half-mounted directory of PATH says doesn't end the search.
+                Errno::NOENT | Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT => {}
+                errno => return Refusal { errno, candidate, exists: true },
+            }
+        }
+        denied.unwrap_or_else(|| self.missing())
+    }
+
+    fn missing(&self) -> Refusal {
+        let there = self.candidates.iter().position(exists);
+        Refusal { errno: Errno::NOENT, candidate: there.unwrap_or(0), exists: there.is_some() }
+    }
+}
+
+fn exists(path: &CString) -> bool {
+    access(path.as_c_str(), Access::EXISTS).is_ok()
+}

@@ -1,0 +1,51 @@
+//! Who this process is, and the files that say who others are.
+//!
+//! Unsafe: libc's getresuid and getresgid, which rustix doesn't have.
+#![allow(unsafe_code)]
+
+use super::files;
+use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
+use crate::launch::plan::Ids;
+use rustix::process::getgroups;
+use rustix::thread::set_thread_groups;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// A larger account file isn't read: wingmate's memory is bounded. Hundreds of thousands of users fit.
+const ACCOUNTS_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// This process's ids, and whether it may set groups: found out by setting those that it has.
+pub fn ids() -> Ids {
+    let (uids, gids) = (three(libc::getresuid), three(libc::getresgid));
+    let found = getgroups().unwrap_or_default();
+    let may_set_groups = set_thread_groups(&found).is_ok();
+    let mut groups: Vec<Gid> = found.iter().filter_map(|gid| Gid::from_raw(gid.as_raw())).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    Ids {
+        uids: uids.map(|raw| Uid::from_raw(raw).unwrap_or(Uid::UNMAPPED)),
+        gids: gids.map(|raw| Gid::from_raw(raw).unwrap_or(Gid::UNMAPPED)),
+        groups,
+        may_set_groups,
+    }
+}
+
+/// `/etc/passwd` and `/etc/group` as they are now.
+pub fn accounts() -> Accounts {
+    Accounts { passwd: table(PASSWD), group: table(GROUP) }
+}
+
+fn table(path: &str) -> Table {
+    match files::read(Path::new(path), ACCOUNTS_LIMIT) {
+        Ok(text) => Table::Text(text),
+        Err(error) if error.source.kind() == ErrorKind::NotFound => Table::Missing,
+        Err(error) => Table::Unreadable(files::reason(&error.source)),
+    }
+}
+
+fn three(get: unsafe extern "C" fn(*mut u32, *mut u32, *mut u32) -> i32) -> [u32; 3] {
+    let [mut real, mut effective, mut saved] = [0; 3];
+    // SAFETY: `get` is one of the two above; each fills three numbers that are ours, and can't fail.
+    unsafe { get(&mut real, &mut effective, &mut saved) };
+    [real, effective, saved]
+}

@@ -1,0 +1,76 @@
+//! Standing in for a program that had to be a child: signals pass on to it, and its end becomes ours.
+//!
+//! The one case: `wmexec --setsid` by the leader of a process group, whom the kernel refuses a session.
+
+use super::fault::Fault;
+use super::mask::{Found, Mask, notice_children};
+use super::signals::{Signals, block_all};
+use super::{processes, reap, spawn};
+use crate::launch::plan::Plan;
+use crate::model::exit::Exit;
+use crate::model::signal::Signal;
+use crate::model::unit::Pid;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getpgrp, getpid, getsid, setrlimit};
+
+/// What this process is in its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has its own session already.
+    SessionLeader,
+    /// It leads a group in somebody's session: setsid(2) would fail.
+    GroupLeader,
+    Member,
+}
+
+/// Looks it up.
+pub fn standing() -> Standing {
+    let me = getpid();
+    match getsid(None) {
+        Ok(session) if session == me => Standing::SessionLeader,
+        _ if getpgrp() == me => Standing::GroupLeader,
+        _ => Standing::Member,
+    }
+}
+
+/// Starts the plan's program as a child, with mask and dispositions as this process found them, passes every
+/// signal on to it, and gives its end.
+pub fn stand_in(plan: &Plan) -> Result<Exit, Fault> {
+    let found = Found::at_start();
+    notice_children();
+    Mask::ALL.set();
+    let pid = spawn::spawn_as(plan, [None; 3], found).inspect_err(|_| {
+        found.mask.set();
+    })?;
+    let waiting = |errno| Fault::Wait { errno };
+    block_all().map_err(waiting)?;
+    let signals = Signals::new().map_err(waiting)?;
+    loop {
+        while let Some(received) = signals.next() {
+            if received.signal != Signal::CHLD {
+                // Gone already: its end is what counts now.
+                let _ = processes::kill(pid, received.signal);
+            }
+        }
+        if let Some(exit) = reap::reap(pid) {
+            return Ok(exit);
+        }
+        match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(waiting(errno)),
+        }
+    }
+}
+
+/// Ends as the child did: by the same signal if there was one, without a second core. Comes back with the status
+/// to leave with if that is a code, or if the signal doesn't end us (PID 1).
+pub fn end_as(exit: Exit) -> u8 {
+    if let (Exit::Signal { signal, .. }, Some(me)) = (exit, Pid::from_raw(getpid().as_raw_nonzero().get())) {
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        if processes::kill(me, signal).is_ok() {
+            Mask::EMPTY.set();
+        }
+    }
+    exit.status()
+}
