@@ -1,1 +1,174 @@
-//! To come.
+//! Reading a configuration: the bytes of its files → what they ask for, and everything that is wrong with
+//! them. Pure: `runtime::configuration` gathers the files and hands them in as [`Sources`].
+//!
+//! ```text
+//! wingmate.yaml ─▶ yaml (nodes with places) ─▶ reading, keys, schema, verify ─┐
+//! service/ ──────▶ service_dir ────────────────────────────────────────────────┼─▶ names ─▶ Loaded
+//! crontab ───────▶ crontab ────────────────────────────────────────────────────┘
+//! ```
+
+mod crontab;
+pub mod keys;
+mod names;
+mod problems;
+pub mod reading;
+pub mod schema;
+mod service_dir;
+mod verify;
+mod yaml;
+
+use crate::model::Config;
+use crate::model::job::JobSpec;
+use crate::model::service::ServiceSpec;
+use crate::text::diagnostic::{Problem, Severity, Span};
+use crate::text::source::Source;
+use problems::Problems;
+pub use service_dir::{Program, ProgramKind};
+
+/// The files of a configuration, as they were found.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Where they were looked for: for the message that there is nothing to run.
+    pub looked_in: String,
+    /// `wingmate.yaml`, or the one file of `-c FILE.yaml`.
+    pub yaml: Vec<Source>,
+    /// What stands in `service/`.
+    pub programs: Vec<Program>,
+    pub crontab: Option<Source>,
+    /// What went wrong while they were gathered.
+    pub problems: Vec<Problem>,
+}
+
+/// A configuration that was read.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Only to be used when no problem is an error ([`Loaded::is_usable`]).
+    pub config: Config,
+    /// In the order of files and lines.
+    pub problems: Vec<Problem>,
+    /// Every zone that is named, once for each place: whether it exists is for the caller to find out.
+    pub zones: Vec<NamedZone>,
+    pub looked_in: String,
+    /// Where the command of each service of `config` stands, in the same order.
+    service_places: Vec<Place>,
+    job_places: Vec<Place>,
+    sources: Vec<Source>,
+}
+
+/// A zone by name, and where it was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedZone {
+    pub name: String,
+    pub place: Place,
+}
+
+/// A place in one of the sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    source: u32,
+    span: Option<Span>,
+}
+
+/// A specification and where it came from.
+pub struct Found<T> {
+    pub spec: T,
+    /// Where its name stands.
+    pub name: Place,
+    /// Where its command stands.
+    pub command: Place,
+}
+
+impl Loaded {
+    /// Whether it may be run: no problem is an error.
+    pub fn is_usable(&self) -> bool {
+        self.problems.iter().all(|problem| problem.severity != Severity::Error)
+    }
+
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.config.services.is_empty() && self.config.jobs.is_empty()
+    }
+
+    /// What is to be said when it asks for nothing and there is no main command.
+    pub fn nothing_to_run(&self) -> String {
+        format!("nothing to run: no services, cron jobs or command (looked in {})", self.looked_in)
+    }
+
+    /// The services with the places of their commands.
+    pub fn services(&self) -> impl Iterator<Item = (&ServiceSpec, Place)> {
+        self.config.services.iter().zip(self.service_places.iter().copied())
+    }
+
+    /// The jobs with the places of their commands.
+    pub fn jobs(&self) -> impl Iterator<Item = (&JobSpec, Place)> {
+        self.config.jobs.iter().zip(self.job_places.iter().copied())
+    }
+
+    /// Adds a problem that was found later, where it belongs.
+    pub fn add(&mut self, severity: Severity, place: Place, message: impl Into<String>) {
+        let Some(source) = self.sources.get(place.source as usize) else { return };
+        let problem = match place.span {
+            Some(span) => source.problem(severity, span, message),
+            None => Problem::of_file(severity, source.file.clone(), message),
+        };
+        let key = |problem: &Problem| {
+            let rank = self.sources.iter().position(|source| source.file == problem.file);
+            (rank, problem.span.map(|span| span.at))
+        };
+        let after = key(&problem);
+        let index = self.problems.iter().position(|other| key(other) > after).unwrap_or(self.problems.len());
+        self.problems.insert(index, problem);
+    }
+}
+
+/// Reads all of it.
+pub fn read(given: Sources) -> Loaded {
+    let mut problems = Problems::default();
+    given.problems.into_iter().for_each(|problem| problems.push(problem));
+    let mut sources = given.yaml;
+    let mut zones = Vec::new();
+    let mut top = schema::Top::default();
+    for (number, source) in (0..).zip(&sources) {
+        let Some(node) = yaml::read(source, &mut problems) else { continue };
+        let what = String::new();
+        let mut reading = reading::Reading { source, number, problems: &mut problems, zones: &mut zones, what };
+        schema::top(&mut reading, &node, &mut top);
+    }
+    let yaml_services = top.services.len();
+    for program in given.programs {
+        let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+        let place = Place { source: number, span: None };
+        sources.push(Source::new(program.path.to_string_lossy(), []));
+        top.services.extend(service_dir::read(&program, place, &mut problems));
+    }
+    let (yaml_jobs, crontab) = (top.jobs.len(), given.crontab);
+    if let Some(source) = crontab {
+        let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+        crontab::read(&source, number, &mut problems, &mut zones, &mut top.jobs);
+        sources.push(source);
+    }
+    names::settle(&mut top, yaml_services, yaml_jobs, &sources, &mut problems);
+    loaded(top, problems, zones, sources, given.looked_in)
+}
+
+fn loaded(
+    top: schema::Top,
+    problems: Problems,
+    zones: Vec<NamedZone>,
+    sources: Vec<Source>,
+    looked_in: String,
+) -> Loaded {
+    let mut loaded = Loaded { problems: problems.sorted(&sources), zones, looked_in, sources, ..Loaded::default() };
+    loaded.config.settings = top.settings;
+    loaded.config.services.reserve_exact(top.services.len());
+    loaded.config.jobs.reserve_exact(top.jobs.len());
+    for found in top.services {
+        loaded.config.services.push(found.spec);
+        loaded.service_places.push(found.command);
+    }
+    for found in top.jobs {
+        loaded.config.jobs.push(found.spec);
+        loaded.job_places.push(found.command);
+    }
+    loaded
+}

@@ -68,7 +68,7 @@ pub fn run(options: Options) -> u8 {
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
-    if loaded.failed() {
+    if !loaded.is_usable() {
         return 1;
     }
     match prepare(options, loaded, &mut zones) {

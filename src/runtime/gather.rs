@@ -1,11 +1,11 @@
 //! Readiness becomes events: signals, dead children, timers. Log pipes go to `outputs` directly.
 
 use super::outputs::Outputs;
-use super::supervisor::{BEATS, Loop, RUNS, SIGNALS};
+use super::supervisor::{BEATS, DAEMONS, FILES, Loop, RUNS, SIGNALS};
 use crate::model::exit::Exit;
 use crate::model::moment::Now;
 use crate::model::signal::Signal;
-use crate::model::unit::Pid;
+use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::event::Event;
 use crate::sys::poll::Ready;
 use crate::sys::processes;
@@ -25,6 +25,8 @@ impl Loop {
                 }
                 BEATS => self.beats.take(),
                 token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
+                token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
+                token if token.kind() == DAEMONS => self.daemon_ready(token.low(), now),
                 _ => {}
             }
         }
@@ -58,6 +60,7 @@ impl Loop {
 
     /// A dead child: while its number is still its own, its group is signalled if leftovers must go.
     fn bury(&mut self, pid: Pid, exit: Exit, now: Now) {
+        self.look_before_burial(pid, now);
         let Some((unit, life)) = self.children.remove(&pid) else {
             reap::reap(pid);
             return self.events.push(Event::OrphanReaped);
@@ -67,9 +70,15 @@ impl Loop {
             let _ = processes::kill_group(pid, signal);
         }
         let exit = reap::reap(pid).unwrap_or(exit);
+        self.unwatch(unit, pid);
+        self.tell_end(unit, life, pid, Some(exit), now);
+    }
+
+    /// A unit's process has ended: what it has written comes before the news of it.
+    pub(super) fn tell_end(&mut self, unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, now: Now) {
         let group_lives = processes::group_lives(pid);
-        // What it has written comes before the news of its end.
+        let lingering = self.lingering(unit, exit);
         self.outputs.drain(unit, &self.poller, now);
-        self.events.push(Event::Exited { unit, life, pid, exit: Some(exit), group_lives, lingering: false });
+        self.events.push(Event::Exited { unit, life, pid, exit, group_lives, lingering });
     }
 }

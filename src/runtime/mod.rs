@@ -3,6 +3,7 @@
 //! `boot` reads what is to be run and makes the `supervisor` loop, which gathers events (`gather`) and performs
 //! actions (`perform`). `proxy` is wmpidproxy's own, smaller loop.
 
+mod adoption;
 pub mod boot;
 pub mod configuration;
 pub mod daemon;

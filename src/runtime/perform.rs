@@ -43,7 +43,8 @@ impl Loop {
                     self.events.push(Event::GroupGone { unit, life });
                 }
             }
-            Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
+            Action::WatchPidFile { unit, life, starter } => self.watch_pid_file(unit, life, starter, now),
+            Action::ForgetPidFile { unit, life } => self.forget_pid_file(unit, life),
             Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
@@ -52,7 +53,8 @@ impl Loop {
     }
 
     fn launch(&mut self, unit: UnitId, life: Life, due: Option<&Due>) {
-        let event = match self.start(unit, due) {
+        let prepared = self.prepare_adoption(unit, life).map_err(|error| other(error.to_string()));
+        let event = match prepared.and_then(|()| self.start(unit, due)) {
             Ok(pid) => {
                 self.children.insert(pid, (unit, life));
                 Event::Launched { unit, life, pid }

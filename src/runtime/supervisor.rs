@@ -3,6 +3,7 @@
 //! One thread, no tick, no sleep. `now` is read once a turn. What a turn's actions answer (a launch's pid, a failed
 //! step) is taken in the same turn, until there is nothing more to do.
 
+use super::adoption::Adoption;
 use super::outputs::Outputs;
 use super::perform::Launcher;
 use crate::model::moment::{Mono, Now};
@@ -26,6 +27,11 @@ pub(super) const RUNS: Token = Token(2 << 32);
 /// The next `@every` beat.
 pub(super) const BEATS: Token = Token(3 << 32);
 
+/// Directories of awaited pid files; the lower half is the unit.
+pub(super) const FILES: Token = Token(4 << 32);
+/// Adopted daemons; the lower half is the unit.
+pub(super) const DAEMONS: Token = Token(5 << 32);
+
 /// Everything that the loop owns.
 pub struct Loop {
     pub(super) poller: Poller,
@@ -37,6 +43,8 @@ pub struct Loop {
     pub(super) launcher: Launcher,
     /// Which unit's life each child belongs to.
     pub(super) children: BTreeMap<Pid, (UnitId, Life)>,
+    /// Services that fork into the background.
+    pub(super) adoptions: BTreeMap<UnitId, Adoption>,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
     /// The status to leave with, once it is decided.
@@ -65,6 +73,7 @@ impl Loop {
             outputs,
             launcher,
             children: BTreeMap::new(),
+            adoptions: BTreeMap::new(),
             events: vec![Event::Begin],
             leave: None,
         })
@@ -89,6 +98,7 @@ impl Loop {
     /// Takes events and performs actions until there are none.
     fn settle(&mut self, now: Now) {
         self.outputs.expire(&self.poller, now);
+        self.expire_adoptions(now);
         loop {
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
@@ -113,7 +123,8 @@ impl Loop {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        self.supervisor.next_deadline().into_iter().chain(self.outputs.deadline()).min()
+        let supervisor = self.supervisor.next_deadline();
+        [supervisor, self.outputs.deadline(), self.adoption_deadline()].into_iter().flatten().min()
     }
 
     fn wait(&mut self, until: Option<Mono>, ready: &mut Vec<Ready>) {

@@ -12,6 +12,18 @@ pub use rustix::event::epoll::EventFlags as Interest;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
+impl Token {
+    /// Its upper half alone.
+    pub fn kind(self) -> Token {
+        Token(self.0 & !0xffff_ffff)
+    }
+
+    /// Its lower half.
+    pub fn low(self) -> u32 {
+        self.0 as u32
+    }
+}
+
 /// One descriptor's readiness.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready {

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "a minute begins: $(date '+%H:%M:%S')"

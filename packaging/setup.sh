@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs what building and testing need beyond Rust itself, on Debian and its kin. What is there already is left alone;
+# run it again at any time.
+#
+#   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl, LLVM's
+#               unwinder (where rustup has the musl target, or can add it, that serves too)
+#   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything
+set -eu
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap and a static busybox yourself"
+
+missing=
+need() { missing="$missing $*"; } # PACKAGE…
+
+has cc || need gcc libc6-dev
+if ! has dockerd || ! has docker; then need docker.io; fi
+[ -e /etc/ssl/certs/ca-certificates.crt ] || need ca-certificates
+has debootstrap || need debootstrap
+# The image has no libc: only a static busybox will do, which is not the package `busybox`.
+[ -e /usr/share/doc/busybox-static ] || need busybox-static
+has unshare || need util-linux
+
+rebuilds_std() {
+	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && ls /usr/lib/llvm-*/lib/libunwind.a >/dev/null 2>&1 &&
+		[ -e "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ]
+}
+has_musl() { has rustup && rustup target list --installed 2>/dev/null | grep -qx "$(uname -m)-unknown-linux-musl"; }
+
+static=
+if ! has_musl && ! rebuilds_std; then static=wanted; fi
+
+if [ -n "$missing$static" ]; then
+	export DEBIAN_FRONTEND=noninteractive
+	as_root apt-get update -q
+fi
+known() { apt-cache show "$1" >/dev/null 2>&1; } # PACKAGE
+install() { say "installing $*" && as_root apt-get install -q -y --no-install-recommends "$@" </dev/null; } # PACKAGE…
+
+if [ -n "$static" ]; then
+	unwind=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d' ' -f1 | sort -t- -k2n | head -n 1)
+	if known rustc-web && known cargo-web && known rust-web-src && [ -n "$unwind" ]; then
+		install rustc-web cargo-web rust-web-src musl-tools "$unwind"
+	elif has rustup && rustup target add "$(uname -m)-unknown-linux-musl"; then
+		say "rustup's musl target added"
+	else
+		say "no musl for rustc to be had: packaging/build.sh will link glibc in, a megabyte more"
+	fi
+fi
+case $missing in *docker.io*) if known docker-cli; then need docker-cli; fi ;; esac # newer Debians split it off
+if [ -n "$missing" ]; then
+	# shellcheck disable=SC2086 # a list of names
+	install $missing
+fi
+
+if has cargo; then
+	say "ready: $(cargo --version)"
+else
+	say "ready but for Rust itself, 1.85 or newer: https://rustup.rs"
+fi

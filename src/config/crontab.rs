@@ -1,0 +1,286 @@
+//! The crontab file (spec/cron.md): one entry a line, `NAME=value` lines above them, and every mistake in it
+//! with its place. Schedules are `schedule`'s to read, words `text::words`'.
+
+use super::names;
+use super::problems::Problems;
+use super::{Found, NamedZone, Place};
+use crate::model::command::ProcessSpec;
+use crate::model::job::JobSpec;
+use crate::model::service::StopSpec;
+use crate::schedule::{Schedule, split_line};
+use crate::text::diagnostic::{Severity, Span};
+use crate::text::source::Source;
+use crate::text::words::{Comments, Word, shell_words, split};
+use std::ffi::OsString;
+
+/// Reads a crontab; its entries are named by their commands, unique or not.
+pub fn read(
+    source: &Source,
+    number: u32,
+    problems: &mut Problems,
+    zones: &mut Vec<NamedZone>,
+    jobs: &mut Vec<Found<JobSpec>>,
+) {
+    let mut crontab = Crontab { source, number, problems, zones, environ: Vec::new(), shell: None, zone: None };
+    for (number, bytes) in source.lines() {
+        let line = match str::from_utf8(bytes) {
+            Ok(text) => Line { number, text },
+            Err(error) => {
+                let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let column = String::from_utf8_lossy(valid).chars().count() + 1;
+                crontab.tell(Severity::Error, Span::new(number, column, 1), "this is not UTF-8");
+                continue;
+            }
+        };
+        if let Some(at) = line.text.find('\0') {
+            crontab.tell(Severity::Error, line.span(at, 1), "a NUL character is not allowed");
+            continue;
+        }
+        if let Some(job) = crontab.line(line) {
+            jobs.push(job);
+        }
+    }
+}
+
+/// One line, and where it is.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    number: usize,
+    text: &'a str,
+}
+
+impl Line<'_> {
+    /// The place of the byte at `at`, `chars` characters long.
+    fn span(self, at: usize, chars: usize) -> Span {
+        Span::new(self.number, self.text.get(..at).unwrap_or(self.text).chars().count() + 1, chars)
+    }
+}
+
+/// What holds for the entries below.
+struct Crontab<'a> {
+    source: &'a Source,
+    number: u32,
+    problems: &'a mut Problems,
+    zones: &'a mut Vec<NamedZone>,
+    environ: Vec<(OsString, OsString)>,
+    shell: Option<String>,
+    zone: Option<String>,
+}
+
+impl Crontab<'_> {
+    fn tell(&mut self, severity: Severity, span: Span, message: impl Into<String>) {
+        self.problems.add(self.source, severity, span, message);
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Option<Found<JobSpec>> {
+        let text = line.text.trim_start_matches(BLANKS);
+        if text.trim_end_matches(BLANKS).is_empty() || text.starts_with('#') {
+            return None;
+        }
+        let start = line.text.len() - text.len();
+        let name = text.split(['=', ' ', '\t']).next().unwrap_or_default();
+        let behind = text.get(name.len()..).unwrap_or_default().trim_start_matches(BLANKS);
+        match behind.strip_prefix('=') {
+            Some(value) => {
+                self.assignment(line, start, name, value.trim_start_matches(BLANKS));
+                None
+            }
+            None => self.entry(line),
+        }
+    }
+
+    /// `NAME=value`.
+    fn assignment(&mut self, line: Line<'_>, start: usize, name: &str, written: &str) {
+        let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !letters || !name.bytes().next().is_some_and(|b| !b.is_ascii_digit()) {
+            let span = line.span(start, name.chars().count());
+            let rule = "letters, digits and '_', not beginning with a digit";
+            self.tell(Severity::Error, span, format!("'{name}' can't be a variable's name ({rule})"));
+            return;
+        }
+        let at = line.text.len() - written.len();
+        let value = match value(written) {
+            Ok(value) => value,
+            Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
+        };
+        match name {
+            "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
+            "CRON_TZ" => {
+                self.zone = Some(value.clone()).filter(|zone| !zone.is_empty());
+                let span = line.span(at, written.trim_end_matches(BLANKS).chars().count());
+                let place = Place { source: self.number, span: Some(span) };
+                self.zones.extend(self.zone.clone().map(|name| NamedZone { name, place }));
+            }
+            _ => {}
+        }
+        self.environ.retain(|(other, _)| other != name);
+        // An empty SHELL or CRON_TZ takes back the one above; any other empty value is one.
+        if !(value.is_empty() && matches!(name, "SHELL" | "CRON_TZ")) {
+            self.environ.push((name.into(), value.into()));
+        }
+    }
+
+    /// A schedule and a command.
+    fn entry(&mut self, line: Line<'_>) -> Option<Found<JobSpec>> {
+        let (schedule, rest) = split_line(line.text);
+        let written = line.text.get(schedule.clone()).unwrap_or_default();
+        let holds = self.schedule(line, schedule.start, written);
+        let (text, at) = (line.text.get(rest.clone()).unwrap_or_default(), rest.start);
+        let Some((command, name)) = self.command(line, at, text) else {
+            // A line that is no entry at all has one problem, not two.
+            if holds && !self.has_words(text) {
+                self.tell(Severity::Error, line.span(schedule.end, 1), "there is no command behind the schedule");
+            }
+            return None;
+        };
+        let process = ProcessSpec { command, environ: self.environ.clone(), ..ProcessSpec::default() };
+        let (schedule, timezone) = (single_spaced(written), self.zone.clone());
+        let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
+        let spec = JobSpec { name, process, schedule, timezone, stop: StopSpec::default() };
+        holds.then_some(Found { spec, name: place, command: place })
+    }
+
+    /// Whether there is something behind the schedule but a comment.
+    fn has_words(&self, text: &str) -> bool {
+        !text.is_empty() && (self.shell.is_some() || !text.starts_with('#'))
+    }
+
+    /// Whether the schedule is one; if not, says what is wrong with it.
+    fn schedule(&mut self, line: Line<'_>, at: usize, written: &str) -> bool {
+        let start = line.span(at, 0).at.column as usize;
+        let span = |chars: std::ops::Range<usize>| Span::new(line.number, start + chars.start, chars.len());
+        match Schedule::parse(written) {
+            Ok(parsed) => {
+                for remark in parsed.remarks {
+                    self.tell(Severity::Warning, span(remark.at), remark.text);
+                }
+                true
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.tell(Severity::Error, span(error.at.clone()), error.to_string());
+                }
+                false
+            }
+        }
+    }
+
+    /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
+    fn command(&mut self, line: Line<'_>, at: usize, text: &str) -> Option<(Vec<OsString>, String)> {
+        if let Some(shell) = &self.shell {
+            let command = || [shell, "-c", text].map(OsString::from).to_vec();
+            return (!text.is_empty()).then(|| (command(), name_of_script(text)));
+        }
+        let column = line.span(at, 0).at.column as usize;
+        let words = match split(text, Comments::Cut) {
+            Ok(words) => words,
+            Err(error) => {
+                self.tell(Severity::Error, Span::new(line.number, column + error.at(), 1), error.to_string());
+                return None;
+            }
+        };
+        let span = |word: &Word| Span::new(line.number, column + word.start, word.len);
+        let first = words.first()?;
+        if first.text.is_empty() {
+            self.tell(Severity::Error, span(first), "the command's first word is empty");
+            return None;
+        }
+        for word in shell_words(&words) {
+            let advice = "write sh -c '…', or SHELL=/bin/sh above the entry";
+            let message = format!("'{}' is passed on as it is, no shell reads it: {advice}", word.text);
+            self.tell(Severity::Warning, span(word), message);
+        }
+        if is_assignment(&first.text) {
+            let advice = "put it on a line of its own above the entry";
+            let message = format!("'{}' is taken as the program, no shell reads it: {advice}", first.text);
+            self.tell(Severity::Warning, span(first), message);
+        }
+        let name = name_of_command(words.iter().map(|word| &*word.text));
+        // In its exact size: there may be thousands.
+        let mut command = Vec::with_capacity(words.len());
+        for mut word in words {
+            word.text.shrink_to_fit();
+            command.push(OsString::from(word.text));
+        }
+        Some((command, name))
+    }
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+/// The value of an assignment without its quotes and what is a comment behind it; or the byte where it goes
+/// wrong and why. Only quotes around the whole value are taken off: `{"a":1}` keeps its own.
+fn value(written: &str) -> Result<String, (usize, String)> {
+    let unbalanced = |at, quote| (at, format!("the quote {quote} is never closed"));
+    let mut chars = written.char_indices().peekable();
+    let Some(quote) = chars.next_if(|(_, c)| matches!(c, '\'' | '"')).map(|(_, c)| c) else {
+        let mut open: Option<(usize, char)> = None;
+        let mut blank = true;
+        let mut end = written.len();
+        for (at, c) in chars {
+            match (open, c) {
+                (Some((_, quote)), c) if c == quote => open = None,
+                (None, '\'' | '"') => open = Some((at, c)),
+                (None, '#') if blank => {
+                    end = at;
+                    break;
+                }
+                _ => {}
+            }
+            blank = BLANKS.contains(&c);
+        }
+        return match open {
+            Some((at, quote)) => Err(unbalanced(at, quote)),
+            None => Ok(written.get(..end).unwrap_or_default().trim_end_matches(BLANKS).to_owned()),
+        };
+    };
+    let mut value = String::new();
+    loop {
+        let Some((at, c)) = chars.next() else { return Err(unbalanced(0, quote)) };
+        if c == quote {
+            let behind = written.get(at + 1..).unwrap_or_default();
+            let rest = behind.trim_start_matches(BLANKS);
+            if rest.is_empty() || rest.len() < behind.len() && rest.starts_with('#') {
+                return Ok(value);
+            }
+            return Err((
+                written.len() - rest.len(),
+                "there is more behind the closing quote: quote the whole value".into(),
+            ));
+        }
+        let escaped = if c == '\\' && quote == '"' { chars.next_if(|(_, c)| matches!(c, '"' | '\\')) } else { None };
+        value.push(escaped.map_or(c, |(_, c)| c));
+    }
+}
+
+/// Whether a word is `NAME=value`.
+fn is_assignment(word: &str) -> bool {
+    let name = word.split_once('=').map_or("", |(name, _)| name);
+    name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn name_of_command<'a>(mut words: impl Iterator<Item = &'a str>) -> String {
+    names::of_command(words.find(|word| !is_assignment(word)).unwrap_or_default())
+}
+
+/// A script is the shell's to split; for a name its first word does, however it is quoted.
+fn name_of_script(text: &str) -> String {
+    match split(text, Comments::Kept) {
+        Ok(words) => name_of_command(words.iter().map(|word| &*word.text)),
+        Err(_) => name_of_command(text.split_ascii_whitespace()),
+    }
+}
+
+/// With one blank between the fields, as it is shown and compared.
+fn single_spaced(written: &str) -> String {
+    let mut text = String::with_capacity(written.len());
+    for word in written.split_ascii_whitespace() {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(word);
+    }
+    text.shrink_to_fit();
+    text
+}

@@ -1,0 +1,349 @@
+//! Nodes → specifications: what each part of `wingmate.yaml` becomes. The rows of `keys` call in here for
+//! every value that isn't a plain one; `verify` then looks at what doesn't go together.
+
+use super::keys;
+use super::reading::{Field, Reading, Seen, within};
+use super::verify;
+use super::yaml::{Node, Value};
+use super::{Found, NamedZone};
+use crate::model::command::ProcessSpec;
+use crate::model::job::JobSpec;
+use crate::model::moment::Spoken;
+use crate::model::service::{Backoff, MaxRestarts, Restart, STARTSECS, ServiceSpec, StopSpec};
+use crate::model::settings::Settings;
+use crate::model::unit::check_name;
+use crate::schedule::Schedule;
+use crate::text::diagnostic::Span;
+use crate::text::words::{Comments, shell_words, split};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the files say together, as far as it was read.
+#[derive(Default)]
+pub struct Top {
+    pub settings: Settings,
+    pub services: Vec<Found<ServiceSpec>>,
+    pub jobs: Vec<Found<JobSpec>>,
+}
+
+/// A service or a job before its kind and its defaults are settled.
+pub struct Unit {
+    pub process: ProcessSpec,
+    pub oneshot: bool,
+    pub restart: Option<Restart>,
+    pub autorestart: Option<bool>,
+    pub autostart: bool,
+    pub startsecs: Duration,
+    pub backoff: Backoff,
+    pub max_restarts: Option<MaxRestarts>,
+    pub success_codes: Vec<u8>,
+    pub critical: bool,
+    pub pidfile: Option<PathBuf>,
+    pub background: Option<bool>,
+    pub ready_timeout: Option<Duration>,
+    pub stop: StopSpec,
+    pub schedule: Option<String>,
+    pub timezone: Option<String>,
+    /// A job may have `stop.signal: none`.
+    pub is_job: bool,
+}
+
+impl Unit {
+    fn new(is_job: bool) -> Unit {
+        Unit {
+            process: ProcessSpec::default(),
+            oneshot: false,
+            restart: None,
+            autorestart: None,
+            autostart: true,
+            startsecs: STARTSECS,
+            backoff: Backoff::default(),
+            max_restarts: None,
+            success_codes: vec![0],
+            critical: false,
+            pidfile: None,
+            background: None,
+            ready_timeout: None,
+            stop: StopSpec::default(),
+            schedule: None,
+            timezone: None,
+            is_job,
+        }
+    }
+}
+
+/// Reads the whole file.
+pub fn top(reading: &mut Reading<'_>, node: &Node, top: &mut Top) {
+    reading.what = "the file".into();
+    let entries = reading.entries(node);
+    // A place for anchors; nobody looks into it.
+    let entries: Vec<_> = entries.iter().filter(|entry| !entry.key.starts_with("x-")).cloned().collect();
+    reading.map(&entries, &[keys::TOP], &super::reading::nowhere_else, top);
+}
+
+/// The map `service:`.
+pub fn services(field: &mut Field<'_, '_>, top: &mut Top) {
+    units(field, false, &mut |reading, name, span, mut unit, seen| {
+        verify::service(reading, &mut unit, seen);
+        let mut spec = ServiceSpec::new(name, unit.process);
+        spec.oneshot = unit.oneshot;
+        spec.autostart = unit.autostart;
+        spec.restart = unit.restart.unwrap_or(Restart::Always);
+        spec.startsecs = unit.startsecs;
+        spec.backoff = unit.backoff;
+        spec.max_restarts = unit.max_restarts;
+        spec.success_codes = unit.success_codes;
+        spec.critical = unit.critical;
+        spec.stop = unit.stop;
+        spec.pidfile = verify::pidfile(unit.pidfile, unit.ready_timeout);
+        top.services.push(Found { spec, name: reading.place(span), command: reading.place(command_span(seen, span)) });
+    });
+}
+
+/// The map `cron:`.
+pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
+    units(field, true, &mut |reading, name, span, unit, seen| {
+        let Unit { process, schedule, timezone, stop, .. } = unit;
+        if seen.place("schedule").is_none() {
+            let message = format!("{} has no schedule", reading.what);
+            reading.error(span, message);
+        }
+        let schedule = schedule.unwrap_or_default();
+        let spec = JobSpec { name: name.to_owned(), process, schedule, timezone, stop };
+        top.jobs.push(Found { spec, name: reading.place(span), command: reading.place(command_span(seen, span)) });
+    });
+}
+
+type Take<'t> = &'t mut dyn FnMut(&mut Reading<'_>, &str, Span, Unit, &Seen);
+
+/// A map of names to services or jobs.
+fn units(field: &mut Field<'_, '_>, is_job: bool, take: Take<'_>) {
+    let reading = &mut *field.reading;
+    let outer = std::mem::replace(&mut reading.what, format!("'{}'", field.name));
+    for entry in reading.entries(field.node).iter() {
+        if let Err(error) = check_name(&entry.key) {
+            reading.error(entry.span, error.to_string());
+        }
+        reading.what = format!("{} '{}'", if is_job { "cron job" } else { "service" }, entry.key);
+        let mut unit = Unit::new(is_job);
+        let entries = reading.entries(&entry.node);
+        let seen = match is_job {
+            true => reading.map(&entries, &[keys::PROCESS, keys::JOB], &keys::not_of_jobs, &mut unit),
+            false => reading.map(&entries, &[keys::PROCESS, keys::SERVICE], &keys::not_of_services, &mut unit),
+        };
+        if seen.place("command").is_none() && matches!(entry.node.value, Value::Map(_) | Value::Null) {
+            let message = format!("{} has no command", reading.what);
+            reading.error(entry.span, message);
+        }
+        take(reading, &entry.key, entry.span, unit, &seen);
+    }
+    reading.what = outer;
+}
+
+fn command_span(seen: &Seen, name: Span) -> Span {
+    seen.place("command").unwrap_or(name)
+}
+
+/// A list of words, or one string that is split as in a crontab.
+pub fn command(field: &mut Field<'_, '_>) -> Vec<OsString> {
+    let must = "a list of words, or one string";
+    let mut words: Vec<OsString> = Vec::new();
+    if let Value::Text(_) = field.node.value {
+        split_command(field, &mut words);
+    } else {
+        let read =
+            |item: &mut Field<'_, '_>| words.extend(item.text("a list of words").map(|t| OsString::from(&*t.text)));
+        if !field.items(must, read) {
+            return words;
+        }
+        if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
+            field.error("'command' is empty");
+        }
+    }
+    if words.first().is_some_and(|program| program.is_empty()) {
+        field.error("'command' names no program: its first word is empty");
+    }
+    words
+}
+
+fn split_command(field: &mut Field<'_, '_>, out: &mut Vec<OsString>) {
+    let Some(text) = field.text("a string") else { return };
+    match split(&text.text, Comments::Kept) {
+        Ok(words) if words.is_empty() => field.error("'command' is empty"),
+        Ok(words) => {
+            for word in shell_words(&words) {
+                let span = within(field.node, text, word.start..word.start + word.len);
+                let advice = "write [ sh, -c, '…' ] for a shell";
+                field
+                    .reading
+                    .warning(span, format!("'{}' is passed on as it is, no shell reads it: {advice}", word.text));
+            }
+            out.extend(words.into_iter().map(|word| OsString::from(word.text)));
+        }
+        Err(error) => {
+            let span = within(field.node, text, error.at()..error.at() + 1);
+            field.reading.error(span, format!("'command': {error}"));
+        }
+    }
+}
+
+/// A list of `NAME=value`, or a map.
+pub fn environ(field: &mut Field<'_, '_>) -> Vec<(OsString, OsString)> {
+    let mut pairs: Vec<(OsString, OsString)> = Vec::new();
+    let mut add = |name: &str, value: &str| pairs.push((name.into(), value.into()));
+    match &field.node.value {
+        Value::Null => {}
+        Value::Map(entries) => {
+            for entry in entries.iter() {
+                let (name, span) = (&*entry.key, entry.span);
+                if name.is_empty() || name.contains(['=', '\0']) {
+                    field
+                        .reading
+                        .error(span, format!("'{}' can't be a variable's name", name.replace('\0', "\u{fffd}")));
+                } else if matches!(entry.node.value, Value::Null) {
+                    field
+                        .reading
+                        .error(span, format!("the variable '{name}' has no value; an empty one is written \"\""));
+                } else {
+                    let mut value = Field { reading: field.reading, name: "environ", span, node: &entry.node };
+                    if let Some(text) = value.text("a map of single values") {
+                        add(name, &text.text);
+                    }
+                }
+            }
+        }
+        _ => {
+            field.items("a list of NAME=value, or a map", |item| {
+                let Some(text) = item.text("a list of NAME=value, or a map") else { return };
+                match text.text.split_once('=') {
+                    Some((name, value)) if !name.is_empty() => add(name, value),
+                    _ => item.error(format!("'{}' is not NAME=value", text.text)),
+                }
+            });
+        }
+    }
+    pairs
+}
+
+const USER: &str = "a user's name or number";
+const GROUP: &str = "a group's name or number";
+
+/// `user`, or `user:group`.
+pub fn user(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    let Some(text) = field.word(USER) else { return };
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    if user.is_empty() || group.is_some_and(|group| group.is_empty() || group.contains(':')) {
+        field.error(format!("'{text}' is not a user, nor user:group"));
+        return;
+    }
+    unit.process.identity.user = Some(user.to_owned());
+    if let Some(group) = group {
+        if unit.process.identity.group.is_some() {
+            field.error("'user' names a group, and 'group' is there too: keep one of them");
+        }
+        unit.process.identity.group = Some(group.to_owned());
+    }
+}
+
+/// `group`.
+pub fn group(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    let Some(group) = field.word(GROUP) else { return };
+    if unit.process.identity.group.is_some() {
+        field.error("'user' names a group, and 'group' is there too: keep one of them");
+    }
+    if group.contains(':') {
+        field.error(format!("'{group}' is not a group"));
+    }
+    unit.process.identity.group = Some(group.to_owned());
+}
+
+/// `{initial, max}`.
+pub fn backoff(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    let seen = field.map(keys::BACKOFF, unit);
+    let Backoff { initial, max } = unit.backoff;
+    if let (Some((_, span)), true) = (seen.first_of(&["initial", "max"]), initial > max) {
+        let (initial, max) = (Spoken(initial), Spoken(max));
+        field
+            .reading
+            .error(span, format!("the first delay ('initial', {initial}) is longer than the longest ('max', {max})"));
+    }
+}
+
+/// `N`, or `{count, within}`.
+pub fn max_restarts(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    match &field.node.value {
+        Value::Map(_) => {
+            unit.max_restarts = Some(MaxRestarts::Within { count: 0, within: Duration::ZERO });
+            let seen = field.map(keys::MAX_RESTARTS, unit);
+            for name in ["count", "within"] {
+                if seen.place(name).is_none() {
+                    field.reading.error(field.span, format!("'max_restarts' has no '{name}'"));
+                }
+            }
+            if let (Some(MaxRestarts::Within { within: Duration::ZERO, .. }), Some(span)) =
+                (unit.max_restarts, seen.place("within"))
+            {
+                field.reading.error(span, "'within' must be longer than 0");
+            }
+        }
+        Value::Text(_) => unit.max_restarts = field.number(u32::MAX).map(MaxRestarts::InARow),
+        _ => field.wrong_kind("a number, or {count, within}"),
+    }
+}
+
+/// A list of exit statuses.
+pub fn success_codes(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    let mut codes = Vec::new();
+    let is_list = field.items("a list of numbers from 0 to 255", |item| {
+        codes.extend(item.number(255).and_then(|code| u8::try_from(code).ok()));
+    });
+    if is_list {
+        unit.success_codes = codes;
+    }
+}
+
+/// A signal; in a job `none` too.
+pub fn stop_signal(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    let Some(text) = field.word("a signal such as TERM") else { return };
+    if text != "none" {
+        if let Some(signal) = field.parsed(text.parse()) {
+            unit.stop.signal = Some(signal);
+        }
+    } else if unit.is_job {
+        unit.stop.signal = None;
+    } else {
+        field.error("'signal: none' is for cron jobs; a service needs a stop signal");
+    }
+}
+
+/// Five fields or a macro, checked; kept as text.
+pub fn schedule(field: &mut Field<'_, '_>) -> Option<String> {
+    let text = field.text("five fields or a macro")?;
+    match Schedule::parse(&text.text) {
+        Ok(parsed) => {
+            for remark in parsed.remarks {
+                field.reading.warning(within(field.node, text, remark.at), remark.text);
+            }
+            Some(text.text.trim().to_owned())
+        }
+        Err(errors) => {
+            for error in errors {
+                let span = within(field.node, text, error.at.clone());
+                field.reading.error(span, error.to_string());
+            }
+            None
+        }
+    }
+}
+
+/// A zone's name; whether there is such a zone is known where the zone files are.
+pub fn zone(field: &mut Field<'_, '_>) -> Option<String> {
+    let text = field.word("a zone such as Europe/Berlin")?;
+    let place = field.reading.place(field.node.span);
+    field.reading.zones.push(NamedZone { name: text.to_owned(), place });
+    Some(text.to_owned())
+}

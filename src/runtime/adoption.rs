@@ -1,0 +1,177 @@
+//! Daemons of services with `pidfile:`: their pid files are watched while they are awaited, the daemons themselves
+//! until they end. wmpidproxy does the same for one (`proxy`); no process of it runs beside each daemon here.
+
+use super::daemon::Daemon;
+use super::pidfile::{Look, PidFile, PidFileError};
+use super::supervisor::{DAEMONS, FILES, Loop};
+use crate::model::exit::Exit;
+use crate::model::moment::{Mono, Now};
+use crate::model::process::StartTime;
+use crate::model::unit::{Life, Pid, UnitId};
+use crate::supervise::adoption::{Claim, Refusal, Unfit};
+use crate::supervise::event::Event;
+use crate::sys::poll::Token;
+use crate::sys::{processes, reap};
+
+/// One life of a service that forks into the background.
+#[derive(Debug)]
+pub(super) struct Adoption {
+    life: Life,
+    file: PidFile,
+    /// When the starter began.
+    since: StartTime,
+    /// A daemon is awaited: the file is watched.
+    awaited: bool,
+    daemon: Option<Daemon>,
+    /// What was last told of the file.
+    told: Option<Refusal>,
+}
+
+impl Adoption {
+    /// Before the start: what stands in the file now is known again.
+    pub(super) fn prepare(life: Life, file: PidFile) -> Adoption {
+        // Nobody is fit until the starter's own time is known.
+        Adoption { life, file, since: StartTime(u64::MAX), awaited: false, daemon: None, told: None }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let daemon = self.daemon.as_ref().and_then(Daemon::deadline);
+        self.file.deadline().into_iter().chain(daemon).min()
+    }
+}
+
+fn token(kind: Token, unit: UnitId) -> Token {
+    Token(kind.0 | u64::from(unit.0))
+}
+
+impl Loop {
+    /// Makes ready for a service with a pid file, before its program starts.
+    pub(super) fn prepare_adoption(&mut self, unit: UnitId, life: Life) -> Result<(), PidFileError> {
+        if let Some(path) = self.supervisor.pidfile(unit) {
+            let adoption = Adoption::prepare(life, PidFile::new(path)?);
+            self.adoptions.insert(unit, adoption);
+        }
+        Ok(())
+    }
+
+    /// A daemon is awaited from now on.
+    pub(super) fn watch_pid_file(&mut self, unit: UnitId, life: Life, starter: Option<Pid>, now: Now) {
+        let Some(adoption) = self.adoptions.get_mut(&unit).filter(|adoption| adoption.life == life) else { return };
+        if let (StartTime(u64::MAX), Some(starter)) = (adoption.since, starter) {
+            // It isn't reaped yet, so it is there; if it can't be seen, nobody is fit.
+            adoption.since = processes::facts(starter).map_or(StartTime(u64::MAX), |facts| facts.start);
+        }
+        adoption.awaited = true;
+        adoption.file.arm(&self.poller, token(FILES, unit), now.mono);
+        self.look_for_daemon(unit, now);
+    }
+
+    /// Nobody is awaited any more.
+    pub(super) fn forget_pid_file(&mut self, unit: UnitId, life: Life) {
+        if let Some(adoption) = self.adoptions.get_mut(&unit).filter(|adoption| adoption.life == life) {
+            adoption.awaited = false;
+            adoption.file.disarm();
+        }
+    }
+
+    /// When `expire_adoptions` has something to do.
+    pub(super) fn adoption_deadline(&self) -> Option<Mono> {
+        self.adoptions.values().filter_map(Adoption::deadline).min()
+    }
+
+    /// Looks that are due.
+    pub(super) fn expire_adoptions(&mut self, now: Now) {
+        let due = |at: Option<Mono>| at.is_some_and(|at| at <= now.mono);
+        let units: Vec<UnitId> =
+            self.adoptions.iter().filter(|(_, a)| due(a.deadline())).map(|(unit, _)| *unit).collect();
+        for unit in units {
+            let Some(adoption) = self.adoptions.get(&unit) else { continue };
+            if due(adoption.daemon.as_ref().and_then(Daemon::deadline)) {
+                self.look_at_daemon(unit, now);
+            }
+            self.look_for_daemon(unit, now);
+        }
+    }
+
+    /// Something happened in the directory of a pid file.
+    pub(super) fn pid_file_ready(&mut self, low: u32, now: Now) {
+        if let Some(adoption) = self.adoptions.get_mut(&UnitId(low)) {
+            adoption.file.hint(now.mono);
+        }
+    }
+
+    /// A daemon's own watch says something; as our child it waits to be reaped.
+    pub(super) fn daemon_ready(&mut self, low: u32, now: Now) {
+        self.look_at_daemon(UnitId(low), now);
+    }
+
+    fn look_at_daemon(&mut self, unit: UnitId, now: Now) {
+        let Some(adoption) = self.adoptions.get_mut(&unit) else { return };
+        let ended = adoption.daemon.as_mut().is_some_and(|daemon| daemon.has_ended(now.mono));
+        let Some(daemon) = adoption.daemon.take_if(|_| ended) else { return };
+        let (pid, life) = (daemon.pid(), adoption.life);
+        if self.children.remove(&pid).is_some() {
+            let exit = reap::reap(pid);
+            self.tell_end(unit, life, pid, exit, now);
+        }
+    }
+
+    /// While a daemon is awaited: whom does the file name now?
+    fn look_for_daemon(&mut self, unit: UnitId, now: Now) {
+        let Some(adoption) = self.adoptions.get_mut(&unit).filter(|adoption| adoption.awaited) else { return };
+        let others: Vec<Pid> =
+            self.children.iter().filter(|(_, (other, _))| *other != unit).map(|(pid, _)| *pid).collect();
+        let claim = Claim { reaper: processes::own(), since: adoption.since, others: &others };
+        let life = adoption.life;
+        match adoption.file.look(&claim, now.mono) {
+            Look::Fit { daemon, child, group } => {
+                let pid = daemon.pid();
+                adoption.awaited = false;
+                adoption.file.disarm();
+                adoption.daemon = Some(Daemon::watch(daemon, child, &self.poller, token(DAEMONS, unit), now.mono));
+                self.children.insert(pid, (unit, life));
+                self.events.push(Event::Adopted { unit, life, pid, group });
+            }
+            Look::NotYet => {
+                let refusal = adoption.file.refusal();
+                if adoption.told.as_ref() != Some(refusal) {
+                    adoption.told = Some(refusal.clone());
+                    let reason = format!("{}: {refusal}", adoption.file.path().display());
+                    self.events.push(Event::Refused { unit, life, reason });
+                }
+            }
+        }
+    }
+
+    /// A child is dead and not yet reaped: it may be, or have been, a daemon that is awaited.
+    pub(super) fn look_before_burial(&mut self, pid: Pid, now: Now) {
+        let awaiting: Vec<UnitId> = self.adoptions.iter().filter(|(_, a)| a.awaited).map(|(unit, _)| *unit).collect();
+        for unit in awaiting {
+            self.look_for_daemon(unit, now);
+            let Some(adoption) = self.adoptions.get(&unit).filter(|adoption| adoption.awaited) else { continue };
+            if *adoption.file.refusal() == Refusal::Unfit(pid, Unfit::Dead) && !self.children.contains_key(&pid) {
+                // It was the daemon, for less time than it took to look at it.
+                let life = adoption.life;
+                self.children.insert(pid, (unit, life));
+                self.events.push(Event::Adopted { unit, life, pid, group: None });
+            }
+        }
+    }
+
+    /// A dead process's own watch is over.
+    pub(super) fn unwatch(&mut self, unit: UnitId, pid: Pid) {
+        if let Some(adoption) = self.adoptions.get_mut(&unit) {
+            adoption.daemon.take_if(|daemon| daemon.pid() == pid);
+        }
+    }
+
+    /// Whether a process lives that a forking daemon may have left behind: a child of ours that is no unit's.
+    pub(super) fn lingering(&self, unit: UnitId, exit: Option<Exit>) -> bool {
+        if self.supervisor.pidfile(unit).is_none() || exit.is_some_and(|exit| exit != Exit::Code(0)) {
+            return false;
+        }
+        let writers: Vec<Pid> = self.outputs.writers().collect();
+        let unknown = |pid: &Pid| !self.children.contains_key(pid) && !writers.contains(pid);
+        processes::children(processes::own()).iter().any(|child| !child.dead && unknown(&child.pid))
+    }
+}

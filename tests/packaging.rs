@@ -1,0 +1,57 @@
+//! The release binary as packaging/ makes and installs it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn script(path: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(root.join(path));
+    command.current_dir(root).stdin(Stdio::null());
+    command
+}
+
+fn ran(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_release_binary_is_static_and_installs_under_its_three_names() {
+    let told = ran(&mut script("packaging/build.sh"));
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/dist/wingmate");
+    let size = fs::metadata(&binary).expect("build.sh leaves it there").len();
+    assert!(told.contains(&format!("{size} bytes, static")), "{told}");
+
+    let dir = Folder::new("install");
+    for round in 0..2 {
+        // The second time everything is there already, and in use.
+        ran(script("packaging/install.sh").env("DESTDIR", &dir.0).env("PREFIX", "/opt/x"));
+        for name in ["wingmate", "wmexec", "wmpidproxy"] {
+            let version = ran(Command::new(dir.0.join("opt/x/bin").join(name)).arg("--version"));
+            assert!(version.contains(env!("CARGO_PKG_VERSION")), "{name}, round {round}: {version}");
+        }
+    }
+    let link = fs::read_link(dir.0.join("opt/x/bin/wmexec")).expect("it is a link");
+    assert_eq!(link, Path::new("wingmate"), "a link that also holds when the folder is moved");
+}
+
+/// A folder of this test's own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("wingmate-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("the temporary directory can be written to");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // A failure to clean up would hide the test's own.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

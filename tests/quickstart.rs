@@ -1,0 +1,35 @@
+//! The README's first command: what example/quickstart shows, it does.
+
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+#[path = "world/lines.rs"]
+mod lines;
+
+#[test]
+fn the_quickstart_runs_restarts_fires_and_stops_in_order() {
+    let mut wingmate = Command::new(env!("CARGO_BIN_EXE_wingmate"))
+        .args(["-c", "example/quickstart"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary under test is there");
+    let mut lines = lines::Lines::of(&mut wingmate);
+    lines.line("it is ");
+    let first = lines.line("hello, this time I am process ");
+    lines.line("goodbye");
+    lines.line("greeter: exited with 3");
+    assert_ne!(lines.line("hello, this time I am process "), first, "the same process again");
+    lines.line("a cron job, process ");
+
+    kill_process(Pid::from_child(&wingmate), Signal::INT).expect("it runs");
+    let all = lines.all();
+    assert_eq!(wingmate.wait().expect("it is our child").code(), Some(0), "{all:#?}");
+    let last = |part: &str| {
+        all.iter().rposition(|line| line.contains(part)).unwrap_or_else(|| panic!("no line with '{part}': {all:#?}"))
+    };
+    assert!(last("greeter: stopped") < last("clock: stopped"), "what depends on the clock stops before it: {all:#?}");
+}
