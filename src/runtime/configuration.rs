@@ -1,26 +1,183 @@
-//! stand-in
+//! Gathering a configuration: which files there are, what they hold, who may write to them, and whether the
+//! zones that they name exist. What it all means is `config`'s to say.
+
 use super::zones::Zones;
-use crate::model::{Config, command::ProcessSpec, service::ServiceSpec};
-use std::path::Path;
-pub struct Loaded {
-    pub config: Config,
-    pub problems: Vec<String>,
-    pub looked_in: String,
-}
-impl Loaded {
-    pub fn failed(&self) -> bool {
-        false
-    }
-}
-pub fn load(path: &Path, _zones: &mut Zones) -> Loaded {
-    let mut config = Config::default();
-    if let Ok(dir) = std::fs::read_dir(path.join("service")) {
-        for e in dir.flatten() {
-            config.services.push(ServiceSpec::new(
-                e.file_name().to_string_lossy(),
-                ProcessSpec { command: vec![e.path().into()], ..Default::default() },
-            ));
+pub use crate::config::Loaded;
+use crate::config::{self, Program, ProgramKind, Sources};
+use crate::sys::files::{self, reason};
+use crate::text::diagnostic::{Problem, Severity};
+use crate::text::source::Source;
+use std::fs::{self, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// A configuration file may have this many bytes: ten thousand services or jobs take about one.
+const LARGEST: u64 = 8 << 20;
+
+/// What the directories are called, and how they are often spelled.
+const MISSPELT: [(&str, &str); 2] = [("services", "service"), ("cron.d", "crontab.d")];
+
+/// Reads the configuration at `path`, a directory or one YAML file, with everything that is wrong with it.
+pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
+    let mut loaded = config::read(gather(path));
+    for named in loaded.zones.clone() {
+        if let Err(error) = zones.named(&named.name) {
+            loaded.add(Severity::Error, named.place, error.to_string());
         }
     }
-    Loaded { config, problems: vec![], looked_in: path.display().to_string() }
+    loaded
+}
+
+/// What there is at `path`.
+fn gather(path: &Path) -> Sources {
+    let shown = path.display().to_string();
+    let mut found = Gathering { root: rustix::process::geteuid().is_root(), sources: Sources::default() };
+    found.sources.looked_in = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            found.writable(path, &metadata);
+            found.directory(path);
+            shown
+        }
+        _ if is_yaml(path) => {
+            let source = found.file(path);
+            found.sources.yaml.extend(source);
+            shown
+        }
+        Ok(_) => {
+            found.error(path, "this is neither a directory nor a .yaml file");
+            shown
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => format!("{shown}: {}", reason(&error)),
+        Err(error) => {
+            found.error(path, format!("cannot read it: {}", reason(&error)));
+            shown
+        }
+    };
+    found.sources
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+struct Gathering {
+    /// Only where wingmate is root does it matter that others may write to its files.
+    root: bool,
+    sources: Sources,
+}
+
+impl Gathering {
+    fn tell(&mut self, severity: Severity, path: &Path, message: impl Into<String>) {
+        self.sources.problems.push(Problem::of_file(severity, path.to_string_lossy(), message));
+    }
+
+    fn error(&mut self, path: &Path, message: impl Into<String>) {
+        self.tell(Severity::Error, path, message);
+    }
+
+    fn writable(&mut self, path: &Path, metadata: &Metadata) {
+        if self.root && metadata.mode() & 0o002 != 0 {
+            let mode = metadata.mode() & 0o7777;
+            self.tell(
+                Severity::Warning,
+                path,
+                format!("others may write to it (mode {mode:04o}), and wingmate runs as root"),
+            );
+        }
+    }
+
+    /// Everything in the configuration directory that is read.
+    fn directory(&mut self, path: &Path) {
+        for (wrong, right) in MISSPELT {
+            if path.join(wrong).is_dir() {
+                let message = format!("this directory is not read; the one that is meant is called '{right}'");
+                self.tell(Severity::Notice, &path.join(wrong), message);
+            }
+        }
+        let (yaml, yml) = (path.join("wingmate.yaml"), path.join("wingmate.yml"));
+        if exists(&yaml) && exists(&yml) {
+            self.error(&yml, format!("there is '{}' too; keep one of them", yaml.display()));
+        }
+        let source = self.file_if_there(&yaml).or_else(|| self.file_if_there(&yml));
+        self.sources.yaml.extend(source);
+        self.programs(&path.join("service"));
+        self.sources.crontab = self.file_if_there(&path.join("crontab"));
+    }
+
+    fn file_if_there(&mut self, path: &Path) -> Option<Source> {
+        exists(path).then(|| self.file(path)).flatten()
+    }
+
+    fn file(&mut self, path: &Path) -> Option<Source> {
+        // Looked at before it is opened: a pipe would be waited for.
+        let read = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => {
+                self.writable(path, &metadata);
+                files::read(path, LARGEST).map_err(|error| reason(&error.source))
+            }
+            Ok(_) => Err("it is not a regular file".into()),
+            Err(error) => Err(reason(&error)),
+        };
+        match read {
+            Ok(bytes) => Some(Source::new(path.to_string_lossy(), bytes)),
+            Err(why) => {
+                self.error(path, format!("cannot read it: {why}"));
+                None
+            }
+        }
+    }
+
+    /// What stands in `service/`, in name order.
+    fn programs(&mut self, path: &Path) {
+        if !exists(path) {
+            return;
+        }
+        if let Ok(metadata) = fs::metadata(path) {
+            self.writable(path, &metadata);
+        }
+        let listed = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut paths: Vec<PathBuf> = match listed {
+            Ok(entries) => entries.iter().map(fs::DirEntry::path).collect(),
+            Err(error) => return self.error(path, format!("cannot read it: {}", reason(&error))),
+        };
+        paths.sort_unstable();
+        for path in paths {
+            let (kind, metadata) = program_kind(&path);
+            if let (ProgramKind::Program, Some(metadata)) = (&kind, metadata) {
+                self.writable(&path, &metadata);
+            }
+            self.sources.programs.push(Program { path, kind });
+        }
+    }
+}
+
+/// Whether there is such an entry, if only a link to nothing: that one is told, not passed over. What can't be
+/// looked at is there too: reading it tells why.
+fn exists(path: &Path) -> bool {
+    !fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+fn program_kind(path: &Path) -> (ProgramKind, Option<Metadata>) {
+    match fs::metadata(path) {
+        Err(error) => (ProgramKind::Unreachable(reason(&error)), None),
+        Ok(metadata) => (kind_of(path, &metadata), Some(metadata)),
+    }
+}
+
+fn kind_of(path: &Path, metadata: &Metadata) -> ProgramKind {
+    match metadata.permissions().mode() & 0o111 {
+        _ if metadata.is_dir() => ProgramKind::Directory,
+        _ if !metadata.is_file() => ProgramKind::Special,
+        0 => ProgramKind::Plain,
+        _ if can_be_program(path) => ProgramKind::Program,
+        _ => ProgramKind::Executable,
+    }
+}
+
+/// Whether a file begins as programs do. One that can't be read may be executed all the same.
+pub(super) fn can_be_program(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut head));
+    read.is_err() || head.starts_with(b"#!") || head == b"\x7fELF"
 }

@@ -47,3 +47,36 @@ impl Daemon {
         self.held.signal(signal)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::clock::mono;
+    use crate::sys::processes;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn the_end_is_told_or_looked_for() {
+        for (child, refused, looks) in [(true, true, false), (false, false, false), (false, true, true)] {
+            let mut process = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let facts = processes::facts(Pid::from_raw(process.id() as i32).unwrap()).unwrap();
+            let mut held = Held::hold(&facts).unwrap();
+            if refused {
+                held = held.without_pidfd();
+            }
+            let (poller, now) = (Poller::new().unwrap(), mono());
+            let mut daemon = Daemon::watch(held, child, &poller, Token(7), now);
+            assert_eq!(daemon.deadline(), looks.then_some(now + LOOK));
+            assert!(!daemon.has_ended(now + LOOK));
+            assert_eq!(daemon.deadline(), looks.then_some(now + LOOK + LOOK));
+            daemon.signal(Signal::KILL).unwrap();
+            if !child && !refused {
+                let mut ready = Vec::new();
+                poller.wait(None, &mut ready).unwrap();
+                assert_eq!(ready.first().map(|ready| ready.token), Some(Token(7)));
+            }
+            process.wait().unwrap();
+            assert!(daemon.has_ended(now));
+        }
+    }
+}

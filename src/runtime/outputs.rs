@@ -13,6 +13,7 @@
 
 pub mod notes;
 pub mod outlet;
+pub mod page;
 pub mod printer;
 pub mod stream;
 

@@ -146,6 +146,8 @@ struct Loop<'a> {
     kept: Vec<Signal>,
     /// The daemon got a signal of [`STOPS`].
     asked: bool,
+    /// It got TERM: a successor gets it too.
+    stopping: bool,
     sweep: Option<Sweep>,
     /// How it ends, when nothing is left to be swept.
     outcome: Option<Result<u8, ProxyError>>,
@@ -168,6 +170,7 @@ impl<'a> Loop<'a> {
             since,
             kept: Vec::new(),
             asked: false,
+            stopping: false,
             sweep: None,
             outcome: None,
         };
@@ -260,6 +263,7 @@ impl<'a> Loop<'a> {
             self.kept.push(signal);
         }
         if signal == Signal::TERM {
+            self.stopping = true;
             let step = self.machine.handle(Event::Stopping, now);
             self.act(step, now);
         }
@@ -290,11 +294,15 @@ impl<'a> Loop<'a> {
             let step = self.machine.handle(Event::Candidate(pid), now);
             self.act(step, now);
         }
-        let exit = reap::reap(pid);
-        self.ended(pid, exit, now);
         if pid == self.starter {
             terminal::take_back(pid);
+            // What it left unreaped is our child by now, and speaks for itself.
+            if let Some((daemon, exit)) = self.machine.unreaped().and_then(|pid| Some((pid, reap::reap(pid)?))) {
+                self.ended(daemon, Some(exit), now);
+            }
         }
+        let exit = reap::reap(pid);
+        self.ended(pid, exit, now);
     }
 
     /// The daemon's own watch says something; as our child it waits to be reaped.
@@ -308,9 +316,9 @@ impl<'a> Loop<'a> {
     }
 
     fn ended(&mut self, pid: Pid, exit: Option<Exit>, now: Mono) {
-        self.daemon.take_if(|daemon| daemon.pid() == pid);
-        if self.machine.daemon() == Some(pid) {
-            self.tell_end(pid, exit);
+        if self.daemon.take_if(|daemon| daemon.pid() == pid).is_some() && self.stopping {
+            // Whoever is found to have taken its place has to stop as well.
+            self.kept = vec![Signal::TERM];
         }
         let lingering = reap::peek() != Peek::Childless;
         let step = self.machine.handle(Event::Exited { pid, exit, lingering }, now);
@@ -318,14 +326,12 @@ impl<'a> Loop<'a> {
     }
 
     /// An end that nobody asked for is told.
-    fn tell_end(&self, pid: Pid, exit: Option<Exit>) {
+    fn tell_end(&self, exit: Option<Exit>) {
         match exit {
             _ if self.asked => {}
             Some(Exit::Code(0)) => {}
-            Some(exit) => (self.say)(&format!("the daemon (pid {pid}) {exit}")),
-            None => {
-                (self.say)(&format!("the daemon (pid {pid}) has ended; it was another's child, who has its status"))
-            }
+            Some(exit) => (self.say)(&format!("the daemon {exit}")),
+            None => (self.say)("the daemon has ended, and its parent, another process, knows how"),
         }
     }
 
@@ -370,6 +376,9 @@ impl<'a> Loop<'a> {
     }
 
     fn end(&mut self, ending: Ending, now: Mono) {
+        if let Ending::Daemon(exit) = ending {
+            self.tell_end(exit);
+        }
         let program = self.program();
         let (path, refusal) = (self.order.pid_file.clone(), self.file.refusal().clone());
         let outcome = match ending {
@@ -412,8 +421,7 @@ impl<'a> Loop<'a> {
                 (self.say)(&format!("process {} may not be stopped: it is another user's", facts.pid));
             }
         }
-        let starter_lives = self.machine.starter().is_some();
-        if !sweep.is_clean(&below) || (starter_lives && self.outcome.is_none()) {
+        if !sweep.is_clean(&below, self.us) || self.outcome.is_none() {
             self.sweep = Some(sweep);
         }
     }

@@ -128,9 +128,11 @@ impl<'a> Piece<'a> {
         self.at + self.text.len()
     }
 
-    fn split_once(self, by: char) -> Option<(Piece<'a>, Piece<'a>)> {
-        let (before, behind) = self.text.split_once(by)?;
-        Some((Piece { text: before, at: self.at }, Piece { text: behind, at: self.end() - behind.len() }))
+    /// By bytes, for ten thousand lines are read at start; `by` is ASCII, so it never splits a character.
+    fn split_once(self, by: u8) -> Option<(Piece<'a>, Piece<'a>)> {
+        let place = self.text.bytes().position(|b| b == by)?;
+        let (before, behind) = (self.text.get(..place)?, self.text.get(place + 1..)?);
+        Some((Piece { text: before, at: self.at }, Piece { text: behind, at: self.at + place + 1 }))
     }
 
     /// Without this last letter, in whichever case.
@@ -158,12 +160,11 @@ impl<'a> Piece<'a> {
 fn words(text: &str) -> impl Iterator<Item = Piece<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let rest = text.get(at..)?;
-        let start = at + rest.find(|c: char| !c.is_ascii_whitespace())?;
-        let rest = text.get(start..)?;
-        let length = rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
-        at = start + length;
-        Some(Piece { text: rest.get(..length)?, at: start })
+        let rest = text.as_bytes().get(at..)?;
+        let start = at + rest.iter().position(|b| !b.is_ascii_whitespace())?;
+        let rest = text.as_bytes().get(start..)?;
+        at = start + rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+        text.get(start..at).map(|text| Piece { text, at: start })
     })
 }
 
@@ -261,7 +262,8 @@ impl<'a> Reading<'a> {
             }
             let mut rest = Some(piece);
             while let Some(piece) = rest {
-                let (item, behind) = piece.split_once(',').map_or((piece, None), |(item, behind)| (item, Some(behind)));
+                let (item, behind) =
+                    piece.split_once(b',').map_or((piece, None), |(item, behind)| (item, Some(behind)));
                 self.item(index, item);
                 rest = behind;
             }
@@ -278,7 +280,7 @@ impl<'a> Reading<'a> {
         if item.text.is_empty() {
             return self.fault(item, Fault::EmptyPlace { field: field.name, allowed: field.allowed });
         }
-        let (base, step) = item.split_once('/').map_or((item, None), |(base, step)| (base, Some(step)));
+        let (base, step) = item.split_once(b'/').map_or((item, None), |(base, step)| (base, Some(step)));
         if self.is_day_rule(index, base) {
             if step.is_some() {
                 let (field, allowed) = (field.name, field.allowed);
@@ -288,7 +290,7 @@ impl<'a> Reading<'a> {
         }
         let (first, last) = if base.text == "*" {
             (field.first, field.last)
-        } else if let Some((low, high)) = base.split_once('-') {
+        } else if let Some((low, high)) = base.split_once(b'-') {
             self.range(index, base, low, high)?
         } else {
             let value = self.value(index, base)?;
@@ -394,7 +396,7 @@ impl<'a> Reading<'a> {
                 let day = self.value(DAY, piece.strip_suffix('W')?)?;
                 self.expression.nearest |= 1 << day;
             }
-        } else if let Some((day, nth)) = piece.split_once('#') {
+        } else if let Some((day, nth)) = piece.split_once(b'#') {
             let day = self.value(WEEKDAY, day);
             let place = nth.number().and_then(|n| usize::try_from(n).ok()?.checked_sub(1));
             match place.and_then(|place| self.expression.nth_weekdays.get_mut(place)) {

@@ -14,7 +14,7 @@ use saffron::Cron;
 use saffron::parse::{
     CronExpr, DayOfMonth, DayOfMonthExpr, DayOfWeek, DayOfWeekExpr, Expr, Exprs, Last, NthDay, OrsExpr,
 };
-use std::ops::Range;
+use std::sync::OnceLock;
 
 /// No rule that fires at all pauses longer: a 29th of February on one weekday, over a year like 2100, takes
 /// 40 years.
@@ -44,13 +44,11 @@ impl<'a> Stepper<'a> {
         let mut ways = Vec::with_capacity(rules.len());
         for rule in rules {
             let months = rule.months & expression.months;
-            // The one way to a `CronExpr`; this text is one that saffron takes.
-            let Ok(mut terms) = "* * * * *".parse::<CronExpr>() else { continue };
-            if months != 0 {
-                terms.minutes = list(expression.minutes, 0..60);
-                terms.hours = list(u64::from(expression.hours), 0..24);
+            if let (Some(mut terms), true) = (every_minute(), months != 0) {
+                terms.minutes = list(expression.minutes, (1 << 60) - 1);
+                terms.hours = list(u64::from(expression.hours), (1 << 24) - 1);
                 terms.doms = rule.days;
-                terms.months = list(u64::from(months), 1..13);
+                terms.months = list(u64::from(months), u64::from(WITH_29));
                 terms.dows = rule.weekdays;
                 ways.push(Cron::new(terms));
             }
@@ -84,6 +82,12 @@ impl<'a> Stepper<'a> {
     }
 }
 
+/// The one way to a [`CronExpr`] is by text; this one is read once.
+fn every_minute() -> Option<CronExpr> {
+    static TERMS: OnceLock<Option<CronExpr>> = OnceLock::new();
+    TERMS.get_or_init(|| "* * * * *".parse().ok()).clone()
+}
+
 /// The rules of which one at least must hold for a day.
 fn rules(expression: &Expression) -> Vec<Rule> {
     let every_day = || Rule { days: DayOfMonthExpr::All, weekdays: DayOfWeekExpr::All, months: WITH_29 };
@@ -105,7 +109,7 @@ fn rules(expression: &Expression) -> Vec<Rule> {
 fn day_rules(expression: &Expression) -> Vec<Rule> {
     let rule = |days, months| Rule { days, weekdays: DayOfWeekExpr::All, months };
     let mut rules = Vec::with_capacity(1);
-    if let Some(days) = values(u64::from(expression.days), 1..32) {
+    if let Some(days) = values(u64::from(expression.days)) {
         rules.push(rule(DayOfMonthExpr::Many(days), with_day(expression.days.trailing_zeros())));
     }
     if expression.has(LAST_DAY) {
@@ -114,7 +118,7 @@ fn day_rules(expression: &Expression) -> Vec<Rule> {
     if expression.has(LAST_WORKDAY) {
         rules.push(rule(DayOfMonthExpr::Last(Last::Weekday), WITH_29));
     }
-    for day in (1..32u8).filter(|day| expression.nearest >> day & 1 != 0) {
+    for day in members(u64::from(expression.nearest)) {
         if let Ok(nearest) = DayOfMonth::try_from(day) {
             rules.push(rule(DayOfMonthExpr::ClosestWeekday(nearest), with_day(u32::from(day))));
         }
@@ -126,16 +130,16 @@ fn weekday_rules(expression: &Expression) -> Vec<Rule> {
     let rule = |weekdays| Rule { days: DayOfMonthExpr::All, weekdays, months: WITH_29 };
     let mut rules = Vec::with_capacity(1);
     // Saffron's weekdays are 1–7 from Sunday.
-    if let Some(weekdays) = values(u64::from(expression.weekdays) << 1, 1..8) {
+    if let Some(weekdays) = values(u64::from(expression.weekdays) << 1) {
         rules.push(rule(DayOfWeekExpr::Many(weekdays)));
     }
-    for weekday in 0..7u8 {
-        let Ok(day) = DayOfWeek::try_from(weekday + 1) else { continue };
-        if expression.last_weekdays >> weekday & 1 != 0 {
-            rules.push(rule(DayOfWeekExpr::Last(day)));
-        }
-        for (nth, weekdays) in (1..6u8).zip(expression.nth_weekdays) {
-            if let (Ok(nth), true) = (NthDay::try_from(nth), weekdays >> weekday & 1 != 0) {
+    let day = |weekday: u8| DayOfWeek::try_from(weekday + 1);
+    for weekday in members(u64::from(expression.last_weekdays)) {
+        rules.extend(day(weekday).map(|day| rule(DayOfWeekExpr::Last(day))));
+    }
+    for (nth, weekdays) in (1..6u8).zip(expression.nth_weekdays) {
+        for weekday in members(u64::from(weekdays)) {
+            if let (Ok(day), Ok(nth)) = (day(weekday), NthDay::try_from(nth)) {
                 rules.push(rule(DayOfWeekExpr::Nth(day, nth)));
             }
         }
@@ -153,17 +157,27 @@ fn with_day(day: u32) -> u16 {
 }
 
 /// A set as a list, or `*` if it is full.
-fn list<E: TryFrom<u8>>(bits: u64, range: Range<u8>) -> Expr<E> {
-    match range.clone().all(|value| bits >> value & 1 != 0) {
+fn list<E: TryFrom<u8>>(bits: u64, full: u64) -> Expr<E> {
+    match bits == full {
         true => Expr::All,
-        false => values(bits, range).map_or(Expr::All, Expr::Many),
+        false => values(bits).map_or(Expr::All, Expr::Many),
     }
 }
 
 /// A set as a sorted list of single values; `None` if it is empty.
-fn values<E: TryFrom<u8>>(bits: u64, range: Range<u8>) -> Option<Exprs<E>> {
-    let mut values = range.filter(|value| bits >> value & 1 != 0).filter_map(|v| E::try_from(v).ok().map(OrsExpr::One));
+fn values<E: TryFrom<u8>>(bits: u64) -> Option<Exprs<E>> {
+    let mut values = members(bits).filter_map(|value| E::try_from(value).ok().map(OrsExpr::One));
     let mut list = Exprs::new(values.next()?);
+    list.tail.reserve_exact(bits.count_ones() as usize);
     list.tail.extend(values);
     Some(list)
+}
+
+/// The values of a set, from the lowest on.
+fn members(mut bits: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let lowest = u8::try_from(bits.trailing_zeros()).ok().filter(|_| bits != 0)?;
+        bits &= bits - 1;
+        Some(lowest)
+    })
 }

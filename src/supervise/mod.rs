@@ -13,6 +13,8 @@ pub mod event;
 pub mod job;
 pub mod main_command;
 pub mod proxy;
+#[cfg(test)]
+mod scenarios;
 pub mod service;
 pub mod shutdown;
 pub mod status;
@@ -20,6 +22,10 @@ mod stopping;
 pub mod sweep;
 pub mod timers;
 pub mod verdict;
+#[cfg(test)]
+mod walk;
+#[cfg(test)]
+mod world;
 
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;

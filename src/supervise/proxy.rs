@@ -10,7 +10,7 @@
 //! - `Awaiting{until}`: the starter has gone with 0, the daemon is still to be named. The pid file is watched.
 //! - `Adopted{daemon}`: a daemon is known. It may be the starter itself, if the file says so while that lives; the
 //!   starter may also still be there beside it. Nothing is watched but the two.
-//! - `HandOver{until, exit}`: the daemon has ended with `exit`, a successor may be named. The pid file is watched.
+//! - `HandOver{until, daemon, exit}`: the daemon has ended with `exit`, a successor may be named. The pid file is watched.
 //! - `Stopping`: told to stop while there was no daemon; the starter is still to go.
 //! - `Ended`: every further event is dropped.
 //!
@@ -20,9 +20,11 @@
 //! - The starter's failure is the start's, whenever it comes: it ends the matter even when a daemon was adopted
 //!   (which its owner then stops with all that the starter left). Not so while stopping: there the daemon counts.
 //! - A daemon that ended with 0 and left a living process may be handing over (sshd on HUP, nginx on an upgrade):
-//!   a successor has [`HAND_OVER`]. Any other end, and any end while stopping, is the end at once.
-//! - A daemon whose status can't be had (it wasn't our child) but whose parent, the starter, lives: the starter
-//!   reaps it and commonly passes its status on, so it gets the same time to do that, and its status counts.
+//!   a successor has [`HAND_OVER`]. Any other end is the end at once. So is any end while stopping, unless the pid
+//!   file names a successor already: that one is to be stopped too.
+//! - A daemon that ended as the child of a starter that lives has its status there. The starter passes it on, or
+//!   leaves the dead daemon to us when it goes itself: it gets the time of a hand-over for that, and [`PARTING`]
+//!   while stopping. The daemon's own status, if it comes (`unreaped`), beats the starter's.
 //! - When nothing is left alive (`Alone`), nobody is awaited any longer than that.
 //! - `Stopping` in a hand-over: the successor may come yet and must be stopped too, so it is still awaited;
 //!   `Adopted` then tells the owner whom to signal.
@@ -34,6 +36,10 @@ use std::time::Duration;
 
 /// How long a daemon that ended with 0 may take to be succeeded (spec/pidproxy.md).
 pub const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// How long a starter may outlive a daemon whose status it has, when both were to stop: a matter of scheduling for
+/// one that is on its way out, and not a delay that counts in a shutdown for one that isn't.
+pub const PARTING: Duration = Duration::from_millis(500);
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +97,7 @@ enum State {
     Starting { until: Mono },
     Awaiting { until: Mono },
     Adopted { daemon: Pid },
-    HandOver { until: Mono, exit: Option<Exit> },
+    HandOver { until: Mono, daemon: Pid, exit: Option<Exit> },
     Stopping,
     Ended,
 }
@@ -126,6 +132,16 @@ impl Proxy {
         matches!(self.state, State::HandOver { .. })
     }
 
+    /// A daemon that has ended, with a status that isn't known: it may be ours to reap once the starter has ended,
+    /// and then its end is to be told before the starter's.
+    pub fn unreaped(&self) -> Option<Pid> {
+        match self.state {
+            State::HandOver { daemon, exit: None, .. } => Some(daemon),
+            State::HandOver { exit: Some(_), .. } | State::Starting { .. } | State::Awaiting { .. } => None,
+            State::Adopted { .. } | State::Stopping | State::Ended => None,
+        }
+    }
+
     /// When [`Proxy::expire`] is due.
     pub fn deadline(&self) -> Option<Mono> {
         match self.state {
@@ -138,7 +154,7 @@ impl Proxy {
     pub fn expire(&mut self, now: Mono) -> Step {
         match self.state {
             State::Starting { until } | State::Awaiting { until } if until <= now => self.end(Ending::TimedOut),
-            State::HandOver { until, exit } if until <= now => self.end(Ending::Daemon(exit)),
+            State::HandOver { until, exit, .. } if until <= now => self.end(Ending::Daemon(exit)),
             State::Starting { .. } | State::Awaiting { .. } | State::HandOver { .. } => Step::Nothing,
             State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
         }
@@ -169,8 +185,8 @@ impl Proxy {
         if was_starter {
             self.starter = None;
         }
-        if self.daemon() == Some(pid) {
-            self.daemon_ended(exit, lingering, now)
+        if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
+            self.daemon_ended(pid, exit, lingering, now)
         } else if was_starter {
             self.starter_ended(exit, lingering)
         } else {
@@ -197,15 +213,15 @@ impl Proxy {
         }
     }
 
-    fn daemon_ended(&mut self, exit: Option<Exit>, lingering: bool, now: Mono) -> Step {
-        let succession = match exit {
-            Some(exit) => exit == Exit::Code(0) && lingering,
-            None => self.starter.is_some(),
+    fn daemon_ended(&mut self, daemon: Pid, exit: Option<Exit>, lingering: bool, now: Mono) -> Step {
+        let time = match exit {
+            None if self.starter.is_some() && self.stopping => PARTING,
+            None if self.starter.is_some() => HAND_OVER,
+            Some(Exit::Code(0)) if lingering && self.stopping => Duration::ZERO,
+            Some(Exit::Code(0)) if lingering => HAND_OVER,
+            Some(_) | None => return self.end(Ending::Daemon(exit)),
         };
-        if self.stopping || !succession {
-            return self.end(Ending::Daemon(exit));
-        }
-        self.state = State::HandOver { until: now + HAND_OVER, exit };
+        self.state = State::HandOver { until: now + time, daemon, exit };
         Step::Await
     }
 
@@ -385,7 +401,7 @@ mod tests {
     fn after_a_stop_any_end_is_the_end() {
         let mut story = Story::running();
         assert_eq!(story.step(Event::Stopping), Step::Nothing);
-        assert_eq!(story.exit(20, OK, true), Step::Ended(Ending::Daemon(Some(OK))));
+        assert_eq!(story.exit(20, OK, false), Step::Ended(Ending::Daemon(Some(OK))));
         let mut story = Story::begin();
         story.name(20);
         story.step(Event::Stopping);
@@ -399,6 +415,47 @@ mod tests {
         story.name(20);
         assert_eq!(story.vanish(20, true), Step::Await);
         assert_eq!(story.exit(10, Exit::Code(4), false), Step::Ended(Ending::Daemon(Some(Exit::Code(4)))));
+        let mut story = Story::begin();
+        story.name(20);
+        story.step(Event::Stopping);
+        story.vanish(20, true);
+        assert_eq!(story.0.expire(START + PARTING), Step::Ended(Ending::Daemon(None)), "it doesn't go");
+    }
+
+    #[test]
+    fn a_daemon_that_its_starter_left_unreaped_speaks_for_itself() {
+        for stopping in [false, true] {
+            let mut story = Story::begin();
+            story.name(20);
+            if stopping {
+                story.step(Event::Stopping);
+            }
+            assert_eq!(story.vanish(20, true), Step::Await);
+            assert_eq!(story.0.unreaped(), Some(pid(20)));
+            assert_eq!(story.exit(20, Exit::Code(5), true), Step::Ended(Ending::Daemon(Some(Exit::Code(5)))));
+        }
+        let mut story = Story::begin();
+        story.name(20);
+        story.vanish(20, true);
+        assert_eq!(story.exit(20, OK, true), Step::Await, "now it is known to have ended with 0");
+        assert_eq!((story.0.unreaped(), story.0.deadline()), (None, Some(START + HAND_OVER)));
+        assert_eq!(story.exit(10, OK, true), Step::Nothing);
+    }
+
+    #[test]
+    fn while_stopping_only_a_successor_that_is_named_already_counts() {
+        for named in [false, true] {
+            let mut story = Story::running();
+            story.step(Event::Stopping);
+            assert_eq!(story.exit(20, OK, true), Step::Await);
+            assert_eq!(story.0.deadline(), Some(START));
+            if named {
+                assert_eq!(story.name(30), Step::Adopted(pid(30)));
+                assert_eq!(story.exit(30, KILLED, true), Step::Ended(Ending::Daemon(Some(KILLED))));
+            } else {
+                assert_eq!(story.0.expire(START), Step::Ended(Ending::Daemon(Some(OK))));
+            }
+        }
     }
 
     #[test]
@@ -418,7 +475,7 @@ mod tests {
         story.exit(20, OK, true);
         assert_eq!(story.step(Event::Stopping), Step::Nothing);
         assert_eq!(story.name(30), Step::Adopted(pid(30)));
-        assert_eq!(story.exit(30, OK, true), Step::Ended(Ending::Daemon(Some(OK))));
+        assert_eq!(story.exit(30, OK, false), Step::Ended(Ending::Daemon(Some(OK))));
     }
 
     /// A seeded random walk: whatever comes, in whatever order, it ends once, has a time in every state that

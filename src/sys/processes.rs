@@ -156,6 +156,12 @@ impl Held {
         }
     }
 
+    /// As where pidfds are refused.
+    #[cfg(test)]
+    pub fn without_pidfd(self) -> Held {
+        Held { pidfd: None, ..self }
+    }
+
     fn is_same(&self) -> bool {
         facts(self.pid).is_some_and(|now| now.start == self.start)
     }
@@ -221,7 +227,7 @@ mod tests {
             let seen = facts(pid_of(&shell)).unwrap();
             let mut held = Held::hold(&seen).unwrap();
             if refused {
-                held.pidfd = None;
+                held = held.without_pidfd();
             }
             assert!(!held.has_ended());
             let earlier = Held { pid: held.pid, start: StartTime(seen.start.0 - 1), pidfd: None };

@@ -1,0 +1,314 @@
+//! A world for the scenarios: a clock that jumps from event to event, and processes that live, obey, resist and
+//! leave children behind as they are told to.
+
+use super::action::{Action, Target};
+use super::event::{Event, Fault, FaultKind, Rest};
+use super::{Plan, Supervisor};
+use crate::model::command::ProcessSpec;
+use crate::model::exit::Exit;
+use crate::model::moment::{Boot, Mono, Now, Wall};
+use crate::model::service::ServiceSpec;
+use crate::model::signal::Signal;
+use crate::model::unit::{Life, Pid, UnitId};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How a unit's processes behave.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Ends by itself after this long, in this way.
+    pub ends: Option<(Duration, Exit)>,
+    /// Time from a stop signal to the end; `None`: only SIGKILL helps.
+    pub obeys: Option<Duration>,
+    /// Leaves a child in its group, which obeys like it.
+    pub leaves: bool,
+    /// The launch fails.
+    pub broken: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Manner {
+        Manner { ends: None, obeys: Some(Duration::ZERO), leaves: false, broken: false }
+    }
+}
+
+struct Process {
+    unit: UnitId,
+    life: Life,
+    main: bool,
+    stopping: bool,
+}
+
+/// The world: a supervisor, its processes, and what was seen.
+pub struct World {
+    pub supervisor: Supervisor,
+    pub now: Now,
+    pub manners: BTreeMap<UnitId, Manner>,
+    processes: BTreeMap<Pid, Process>,
+    /// Coming ends of processes.
+    ends: Vec<(Mono, Pid, Exit)>,
+    next_pid: i32,
+    /// Everything that was said, sent and started, with the time in milliseconds.
+    pub story: Vec<(u64, String)>,
+    pub left: Option<u8>,
+    /// The first broken promise.
+    pub broken: Option<String>,
+}
+
+pub fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+pub fn service(name: &str) -> ServiceSpec {
+    ServiceSpec::new(name, ProcessSpec { command: vec![name.into()], ..ProcessSpec::default() })
+}
+
+pub fn services(specs: Vec<ServiceSpec>) -> Plan {
+    Plan { services: specs, shutdown_timeout: Duration::from_secs(8), ..Plan::default() }
+}
+
+impl World {
+    pub fn new(plan: Plan) -> World {
+        let start = 1_000_000_000_000;
+        let now = Now {
+            mono: Mono::from_nanos(start),
+            boot: Boot::from_nanos(start),
+            wall: Wall::from_seconds(1_795_000_000),
+        };
+        World {
+            supervisor: Supervisor::new(plan, now),
+            now,
+            manners: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            ends: Vec::new(),
+            next_pid: 100,
+            story: Vec::new(),
+            left: None,
+            broken: None,
+        }
+    }
+
+    /// The unit of this number behaves so.
+    pub fn manner(mut self, unit: u32, manner: Manner) -> World {
+        self.manners.insert(UnitId(unit), manner);
+        self
+    }
+
+    pub fn begin(mut self) -> World {
+        self.happen(Event::Begin);
+        self
+    }
+
+    /// Milliseconds since the beginning.
+    pub fn elapsed(&self) -> u64 {
+        (self.now.mono.nanos() - 1_000_000_000_000) / 1_000_000
+    }
+
+    pub fn note(&mut self, text: String) {
+        self.story.push((self.elapsed(), text));
+    }
+
+    /// An event, and all that follows at once.
+    pub fn happen(&mut self, event: Event) {
+        let mut events = vec![event];
+        loop {
+            for event in std::mem::take(&mut events) {
+                self.supervisor.handle(event, self.now);
+            }
+            self.supervisor.turn(self.now);
+            let actions = self.supervisor.take_actions();
+            if actions.is_empty() {
+                return;
+            }
+            for action in actions {
+                self.perform(action, &mut events);
+            }
+        }
+    }
+
+    /// Lets time pass up to `duration`, from event to event; stops when wingmate has left.
+    pub fn pass(&mut self, duration: Duration) -> &mut World {
+        let until = self.now.mono + duration;
+        while self.left.is_none() {
+            let end = self.ends.iter().map(|(at, _, _)| *at).min();
+            let deadline = self.supervisor.next_deadline();
+            let next = end.into_iter().chain(deadline).min().filter(|at| *at <= until);
+            self.jump(next.unwrap_or(until));
+            let Some(at) = next else { break };
+            let dead: Vec<_> = self.ends.iter().filter(|(time, _, _)| *time <= at).copied().collect();
+            self.ends.retain(|(time, _, _)| *time > at);
+            if dead.is_empty() {
+                self.happen(Event::Tick);
+            }
+            for (_, pid, exit) in dead {
+                self.end(pid, exit);
+            }
+        }
+        self
+    }
+
+    fn jump(&mut self, to: Mono) {
+        let by = to.since(self.now.mono);
+        self.now.mono = to.max(self.now.mono);
+        self.now.boot = self.now.boot + by;
+        self.now.wall = Wall::from_nanos(self.now.wall.nanos() + by.as_nanos() as i64);
+    }
+
+    /// A process ends now.
+    pub fn end(&mut self, pid: Pid, exit: Exit) {
+        let Some(process) = self.processes.remove(&pid) else { return };
+        self.ends.retain(|(_, other, _)| *other != pid);
+        if !process.main {
+            self.happen(Event::OrphanReaped);
+            return self.tell_childless();
+        }
+        let (unit, life) = (process.unit, process.life);
+        let members = self.group(unit, life);
+        if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
+            for member in &members {
+                self.hit(*member, signal);
+            }
+        }
+        let group_lives = !self.group(unit, life).is_empty();
+        self.happen(Event::Exited { unit, life, pid, exit: Some(exit), group_lives, lingering: false });
+        self.tell_childless();
+    }
+
+    fn tell_childless(&mut self) {
+        if self.processes.is_empty() {
+            self.happen(Event::Childless);
+        }
+    }
+
+    /// The living main process of a unit.
+    pub fn pid(&self, unit: u32) -> Option<Pid> {
+        let mut main = self.processes.iter().filter(|(_, process)| process.main && process.unit == UnitId(unit));
+        main.next().map(|(pid, _)| *pid)
+    }
+
+    /// Every process that lives.
+    pub fn alive(&self) -> Vec<Pid> {
+        self.processes.keys().copied().collect()
+    }
+
+    fn group(&self, unit: UnitId, life: Life) -> Vec<Pid> {
+        let same = |process: &Process| process.unit == unit && process.life == life;
+        self.processes.iter().filter(|(_, process)| same(process)).map(|(pid, _)| *pid).collect()
+    }
+
+    fn hit(&mut self, pid: Pid, signal: Signal) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let exit = Exit::Signal { signal, core: false };
+        let manner = self.manners.get(&process.unit).copied().unwrap_or_default();
+        match (signal, manner.obeys) {
+            (Signal::KILL, _) => self.ends.push((self.now.mono, pid, exit)),
+            (_, Some(after)) if !process.stopping => {
+                process.stopping = true;
+                self.ends.push((self.now.mono + after, pid, exit));
+            }
+            (_, _) => {}
+        }
+    }
+
+    fn perform(&mut self, action: Action, events: &mut Vec<Event>) {
+        match action {
+            Action::Launch { unit, life, .. } => {
+                let event = self.launch(unit, life);
+                events.push(event);
+            }
+            Action::Signal { unit, target, signal } => {
+                self.note(format!("{signal} to {}", self.supervisor.name(unit)));
+                let hit = match target {
+                    Target::Process(pid) => vec![pid],
+                    Target::Group(group) => match self.life_of(unit, group) {
+                        Some(life) => self.group(unit, life),
+                        None => Vec::new(),
+                    },
+                };
+                for pid in hit {
+                    if self.processes.get(&pid).is_some_and(|process| process.unit != unit) {
+                        self.broken.get_or_insert(format!("{signal} for unit {} hits another's process", unit.0));
+                    }
+                    self.hit(pid, signal);
+                }
+            }
+            Action::CheckGroup { unit, life, .. } => {
+                if self.group(unit, life).is_empty() {
+                    events.push(Event::GroupGone { unit, life });
+                }
+            }
+            Action::Say(note) => {
+                let unit = note.unit.map(|unit| format!("{unit}: ")).unwrap_or_default();
+                self.note(format!("{unit}{}", note.text));
+            }
+            Action::SignalRest(signal) => {
+                for pid in self.alive() {
+                    self.hit(pid, signal);
+                }
+                events.push(self.rest());
+            }
+            Action::CountRest => events.push(self.rest()),
+            Action::Leave(status) => {
+                self.note(format!("leaves with {status}"));
+                self.left = Some(status);
+            }
+            Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
+        }
+    }
+
+    fn rest(&self) -> Event {
+        Event::Rest(Rest { within_reach: self.processes.len(), beyond: Vec::new() })
+    }
+
+    /// Which life a group's number belongs to: lives are numbered from their pid here.
+    fn life_of(&self, unit: UnitId, group: Pid) -> Option<Life> {
+        let mut lives = self.processes.iter().filter(|(_, process)| process.unit == unit);
+        lives.find(|(pid, process)| **pid == group || !process.main).map(|(_, process)| process.life)
+    }
+
+    fn launch(&mut self, unit: UnitId, life: Life) -> Event {
+        let manner = self.manners.get(&unit).copied().unwrap_or_default();
+        if self.processes.values().any(|process| process.unit == unit && process.main) {
+            self.broken.get_or_insert(format!("two lives of unit {}", unit.0));
+        }
+        if self.supervisor.stopping() {
+            self.broken.get_or_insert(format!("unit {} started during the shutdown", unit.0));
+        }
+        let name = self.supervisor.name(unit).to_owned();
+        if manner.broken {
+            let fault = Fault { kind: FaultKind::NotFound, text: format!("cannot execute '{name}': no such file") };
+            return Event::LaunchFailed { unit, life, fault };
+        }
+        let pid = self.new_pid();
+        self.processes.insert(pid, Process { unit, life, main: true, stopping: false });
+        if let Some((after, exit)) = manner.ends {
+            self.ends.push((self.now.mono + after, pid, exit));
+        }
+        if manner.leaves {
+            let child = self.new_pid();
+            self.processes.insert(child, Process { unit, life, main: false, stopping: false });
+        }
+        self.note(format!("{name} starts"));
+        Event::Launched { unit, life, pid }
+    }
+
+    fn new_pid(&mut self) -> Pid {
+        self.next_pid += 1;
+        Pid::from_raw(self.next_pid).unwrap()
+    }
+
+    /// The times at which this happened.
+    pub fn times(&self, what: &str) -> Vec<u64> {
+        self.story.iter().filter(|(_, text)| text == what).map(|(at, _)| *at).collect()
+    }
+
+    /// Whether something that was said has all of this in it.
+    pub fn said(&self, part: &str) -> bool {
+        self.story.iter().any(|(_, text)| text.contains(part))
+    }
+
+    /// The last thing that was said.
+    pub fn last_words(&self) -> &str {
+        self.story.iter().rev().nth(1).map_or("", |(_, text)| text)
+    }
+}

@@ -1,0 +1,538 @@
+//! `wmpidproxy` through the real binary: who is adopted and who isn't, whose status it gives, who gets its signals.
+//!
+//! The programs are shell scripts. They say what they have come to on stdout, which the proxy passes on, and go on
+//! when a fifo tells them to: nothing here waits for time, except for a time-out that is itself the promise.
+
+mod world;
+
+use rustix::process::{Signal, kill_process};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use world::terminal::Terminal;
+use world::{World, await_reaped, pid_of};
+
+/// What a program does with its signals. `$C` stays alive for it to wait for.
+const TRAPS: &str = r#"
+for s in HUP USR1 USR2 WINCH CONT TSTP INT QUIT; do trap "echo $s" $s; done
+trap 'kill $C; echo TERM; exit 5' TERM
+cat $D/life & C=$!
+"#;
+/// Waits, interrupted by each trap, while `$C` lives.
+const STAY: &str = "while kill -0 $C 2>/dev/null; do wait $C; done";
+
+/// A daemon in the background of a starter that goes. It begins when the starter has gone and it is the proxy's
+/// child: a shell that is slow to go would reap it and keep its status.
+fn background(world: &World, body: &str) -> String {
+    let orphaned = "until read -r _ _ _ parent _ < /proc/$$/stat && [ $parent = $PROXY ]; do :; done";
+    fs::write(world.path("daemon.sh"), format!("{orphaned}\n{body}")).unwrap();
+    "export PROXY=$PPID; sh $D/daemon.sh &".into()
+}
+
+#[test]
+fn gives_the_status_of_the_daemon() {
+    for code in ["0", "7"] {
+        let world = World::new();
+        let script = background(&world, "echo $$ > $P; echo ready; read code < $D/go; exit $code");
+        let mut proxy = world.start(&script);
+        proxy.expect("ready");
+        world.tell("go", code);
+        assert_eq!(proxy.wait().to_string(), code);
+    }
+}
+
+#[test]
+fn gives_128_and_the_signal_that_killed_the_daemon() {
+    let world = World::new();
+    let script = background(&world, "echo $$ > $P; echo ready; exec cat $D/life");
+    let mut proxy = world.start(&script);
+    proxy.expect("ready");
+    let daemon = world.await_pid(|_| true);
+    proxy.await_rest();
+    kill_process(daemon, Signal::KILL).unwrap();
+    assert_eq!(proxy.wait(), 137);
+    assert!(proxy.messages().contains("killed by SIGKILL"), "{}", proxy.messages());
+}
+
+#[test]
+fn a_daemon_that_ends_before_it_was_looked_at_gives_its_status_too() {
+    for _ in 0..20 {
+        let world = World::new();
+        let mut proxy = world.start("echo $$ > $P; exit 9");
+        assert_eq!(proxy.wait(), 9);
+        let script = background(&world, "echo $$ > $P; exit 9");
+        let mut proxy = world.start(&format!("{script} exit 0"));
+        assert_eq!(proxy.wait(), 9, "{}", proxy.messages());
+    }
+}
+
+#[test]
+fn passes_nine_signals_on_to_a_starter_that_stays() {
+    let world = World::new();
+    let mut proxy = world.start(&format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
+    proxy.expect("ready");
+    for (signal, name) in [
+        (Signal::HUP, "HUP"),
+        (Signal::USR1, "USR1"),
+        (Signal::USR2, "USR2"),
+        (Signal::WINCH, "WINCH"),
+        (Signal::CONT, "CONT"),
+        (Signal::TSTP, "TSTP"),
+        (Signal::INT, "INT"),
+        (Signal::QUIT, "QUIT"),
+        (Signal::TERM, "TERM"),
+    ] {
+        proxy.signal(signal);
+        proxy.expect(name);
+    }
+    assert_eq!(proxy.wait(), 5);
+    assert_eq!(proxy.messages(), "", "an end that was asked for is no news");
+}
+
+#[test]
+fn passes_signals_on_to_a_daemon_in_the_background() {
+    let world = World::new();
+    let script = background(&world, &format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
+    let mut proxy = world.start(&script);
+    proxy.expect("ready");
+    for (signal, name) in [(Signal::HUP, "HUP"), (Signal::USR1, "USR1"), (Signal::TERM, "TERM")] {
+        proxy.signal(signal);
+        proxy.expect(name);
+    }
+    assert_eq!(proxy.wait(), 5);
+}
+
+#[test]
+fn keeps_a_signal_for_the_daemon_that_is_to_come() {
+    let world = World::new();
+    let script = format!("{TRAPS} echo begun; read x < $D/go; echo $$ > $P; {STAY}");
+    let mut proxy = world.start(&background(&world, &script));
+    proxy.expect("begun");
+    proxy.signal(Signal::HUP);
+    world.tell("go", "on");
+    proxy.expect("HUP");
+    proxy.signal(Signal::TERM);
+    proxy.expect("TERM");
+    assert_eq!(proxy.wait(), 5);
+}
+
+/// However the file comes to be, the daemon that it names at last is the one.
+#[test]
+fn waits_for_the_file_in_all_its_ways() {
+    let ways = [
+        ("late", "echo step; read x < $D/go; echo $$ > $P"),
+        ("empty first", ": > $P; echo step; read x < $D/go; echo $$ > $P"),
+        ("half written", "p=$$; printf %s ${p%?} > $P; echo step; read x < $D/go; printf %s $p > $P"),
+        ("replaced", "echo 1 > $P; echo step; read x < $D/go; echo $$ > $P.new; mv $P.new $P"),
+        ("removed and made again", "echo 1 > $P; echo step; read x < $D/go; rm $P; echo $$ > $P"),
+        ("more lines", "echo step; read x < $D/go; printf '  %s  \\n/var/lib\\n5432\\n' $$ > $P"),
+        ("a fifo first", "mkfifo $P; echo step; read x < $D/go; echo $$ > $P.new; mv $P.new $P"),
+        ("a directory first", "mkdir $P; echo step; read x < $D/go; rmdir $P; echo $$ > $P"),
+        ("a link", "mkdir $D/far; ln -s far/b.pid $P; echo step; read x < $D/go; echo $$ > $D/far/b.pid"),
+        ("a link replaced", "ln -s nowhere $P; echo step; read x < $D/go; rm $P; echo $$ > $P"),
+    ];
+    for (way, steps) in ways {
+        let world = World::new();
+        let script = background(&world, &format!("{TRAPS} {steps}; echo ready; {STAY}"));
+        let mut proxy = world.start(&script);
+        proxy.expect("step");
+        world.tell("go", "on");
+        proxy.expect("ready");
+        proxy.signal(Signal::TERM);
+        proxy.expect("TERM");
+        assert_eq!(proxy.wait(), 5, "{way}: {}", proxy.messages());
+    }
+}
+
+#[test]
+fn waits_for_directories_that_do_not_exist_yet() {
+    for relative in [false, true] {
+        let world = World::new();
+        let file = if relative { "run/deep/a.pid".into() } else { world.path("run/deep/a.pid") };
+        let steps = "echo step; read x < $D/go; mkdir -p $D/run/deep; echo $$ > $D/run/deep/a.pid";
+        let script = background(&world, &format!("{TRAPS} {steps}; echo ready; {STAY}"));
+        let mut proxy = world.start_with(&file, &[], &script);
+        proxy.expect("step");
+        world.tell("go", "on");
+        proxy.expect("ready");
+        proxy.signal(Signal::TERM);
+        proxy.expect("TERM");
+        assert_eq!(proxy.wait(), 5, "{}", proxy.messages());
+    }
+}
+
+/// The promise that matters most: a pid file is a claim, and a stranger's number in it harms nobody.
+#[test]
+fn a_stranger_never_gets_a_signal() {
+    let world = World::new();
+    let mut stranger = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    let number = stranger.id();
+    for rewritten in [false, true] {
+        fs::write(world.path("a.pid"), format!("{number}\n")).unwrap();
+        let write = if rewritten { format!("echo {number} > $P;") } else { String::new() };
+        let script = background(&world, &format!("{write} {TRAPS} echo begun; {STAY}"));
+        let mut proxy = world.start_with(&world.path("a.pid"), &["--start-timeout", "1s"], &script);
+        proxy.expect("begun");
+        proxy.signal(Signal::HUP);
+        proxy.signal(Signal::USR1);
+        proxy.expect("TERM");
+        assert_eq!(proxy.wait(), 1, "the start timed out, and what it left was stopped");
+        let expected = format!("it says {number}, which is no descendant of the program");
+        assert!(proxy.messages().contains(&expected), "{}", proxy.messages());
+        assert!(proxy.messages().contains("within 1s"), "{}", proxy.messages());
+    }
+    // The same with a TERM while it is awaited.
+    let script = background(&world, &format!("{TRAPS} echo begun; {STAY}"));
+    let mut proxy = world.start(&script);
+    proxy.expect("begun");
+    proxy.signal(Signal::TERM);
+    proxy.expect("TERM");
+    proxy.wait();
+    assert!(stranger.try_wait().unwrap().is_none(), "the stranger was hit");
+    drop(stranger.stdin.take());
+    assert!(stranger.wait().unwrap().success());
+}
+
+#[test]
+fn a_stale_file_is_waited_over() {
+    let world = World::new();
+    let mut stranger = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+    fs::write(world.path("a.pid"), stranger.id().to_string()).unwrap();
+    let script = background(&world, &format!("{TRAPS} echo begun; read x < $D/go; echo $$ > $P; {STAY}"));
+    let mut proxy = world.start(&script);
+    proxy.expect("begun");
+    proxy.signal(Signal::HUP);
+    world.tell("go", "on");
+    proxy.expect("HUP");
+    proxy.signal(Signal::TERM);
+    proxy.expect("TERM");
+    assert_eq!(proxy.wait(), 5);
+    assert!(stranger.try_wait().unwrap().is_none(), "the stranger was hit");
+    drop(stranger.stdin.take());
+    stranger.wait().unwrap();
+}
+
+#[test]
+fn says_what_stood_there_and_why_it_was_refused() {
+    let mut stories = Vec::new();
+    for (content, reason) in [
+        ("", "it is empty"),
+        ("-1", "it says '-1', which is no process id"),
+        ("0", "it says '0', which is no process id"),
+        ("1", "it says 1, which is no descendant of the program"),
+        ("$PPID", "which is the process that waits for it"),
+        ("running", "it says 'running', which is no process id"),
+        ("99999999", "it says 99999999, but there is no such process"),
+    ] {
+        let world = World::new();
+        let script = format!("echo \"{content}\" > $P; cat $D/life &");
+        let proxy = world.start_with(&world.path("a.pid"), &["--start-timeout", "1s"], &script);
+        stories.push((world, proxy, content, reason));
+    }
+    for (_world, mut proxy, content, reason) in stories {
+        assert_eq!(proxy.wait(), 1);
+        proxy.expect_end();
+        assert!(proxy.messages().contains(reason), "{content}: {}", proxy.messages());
+        assert!(proxy.messages().contains("'sh' named no daemon within 1s"), "{}", proxy.messages());
+    }
+    let world = World::new();
+    let mut proxy = world.start_with(&world.path("no/a.pid"), &["--start-timeout", "100ms"], "cat $D/life &");
+    assert_eq!(proxy.wait(), 1);
+    assert!(proxy.messages().contains("it isn't there"), "{}", proxy.messages());
+}
+
+#[test]
+fn the_environment_and_the_command_line_set_the_start_timeout() {
+    let world = World::new();
+    let mut command = world.command(&world.path("a.pid"), &[], "cat $D/life &");
+    let mut proxy = world.launch(command.env("WINGMATE_STARTSECS", "0.1"));
+    assert_eq!(proxy.wait(), 1);
+    assert!(proxy.messages().contains("within 100ms"), "{}", proxy.messages());
+    let mut command = world.command(&world.path("a.pid"), &["--start-timeout=50ms"], "cat $D/life &");
+    let mut proxy = world.launch(command.env("WINGMATE_STARTSECS", "100"));
+    assert_eq!(proxy.wait(), 1);
+    assert!(proxy.messages().contains("within 50ms"), "{}", proxy.messages());
+}
+
+#[test]
+fn nothing_starts_when_the_file_can_never_be_one() {
+    let world = World::new();
+    fs::create_dir(world.path("dir")).unwrap();
+    world.fifo("fifo");
+    std::os::unix::fs::symlink("loop", world.path("loop")).unwrap();
+    for (file, reason) in [
+        (world.path("dir"), "is a directory, not a regular file"),
+        (world.path("new/"), "is a directory, not a regular file"),
+        (world.path("fifo"), "is a fifo, not a regular file"),
+        ("/dev/null".into(), "is a device, not a regular file"),
+        ("/dev/null/a.pid".into(), "Not a directory"),
+        (world.path("loop"), "Too many levels of symbolic links"),
+        (String::new(), "the pid file's path is empty"),
+    ] {
+        let mut proxy = world.start_with(&file, &[], "echo started");
+        proxy.expect_end();
+        assert_eq!(proxy.wait(), 1);
+        assert!(proxy.messages().contains(reason), "{file}: {}", proxy.messages());
+    }
+}
+
+#[test]
+fn the_starters_failure_is_the_end() {
+    let world = World::new();
+    for (script, status, message) in [
+        ("exit 3", 3, "cannot start the daemon: 'sh' exited with 3"),
+        ("kill -KILL $$", 137, "cannot start the daemon: 'sh' killed by SIGKILL"),
+        // What it left is stopped, adopted or not.
+        ("cat $D/life & exit 3", 3, "cannot start the daemon: 'sh' exited with 3"),
+        ("cat $D/life & echo $! > $P; exit 3", 3, "cannot start the daemon: 'sh' exited with 3"),
+        ("exit 0", 1, "'sh' left no daemon behind"),
+    ] {
+        let mut proxy = world.start(script);
+        proxy.expect_end();
+        assert_eq!(proxy.wait(), status, "{script}");
+        assert!(proxy.messages().contains(message), "{script}: {}", proxy.messages());
+        let _ = fs::remove_file(world.path("a.pid"));
+    }
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_has_a_shells_status() {
+    let world = World::new();
+    fs::write(world.path("plain"), "").unwrap();
+    for (program, status) in [(world.path("none"), 127), (world.path("plain"), 126), ("no-such-program".into(), 127)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
+        command.args(["pidproxy", "-p", &world.path("a.pid"), "--", &program]);
+        let mut proxy = world.launch(&mut command);
+        assert_eq!(proxy.wait(), status);
+        assert!(proxy.messages().contains(&format!("cannot execute '{program}'")), "{}", proxy.messages());
+    }
+}
+
+#[test]
+fn wrong_usage_is_2_and_signed_with_the_links_name() {
+    let world = World::new();
+    for args in
+        [&["--", "true"][..], &["-p", "x"], &["-p", "x", "--"], &["-p", "x", "--start-timeout", "y", "--", "true"]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
+        let mut proxy = world.launch(command.arg0("/usr/bin/wmpidproxy").args(args));
+        assert_eq!(proxy.wait(), 2, "{args:?}");
+        assert!(proxy.messages().starts_with("wmpidproxy: "), "{}", proxy.messages());
+    }
+}
+
+#[test]
+fn an_early_term_stops_the_starter_and_what_it_has_begun() {
+    let world = World::new();
+    let mut proxy = world.start("cat $D/life & sh -c 'cat $D/life & echo begun; cat $D/life' & cat $D/life");
+    proxy.expect("begun");
+    proxy.signal(Signal::TERM);
+    proxy.expect_end();
+    assert_eq!(proxy.wait(), 143);
+    // The same when the starter has gone already.
+    let mut proxy = world.start("sh -c 'echo begun; cat $D/life' &");
+    proxy.expect("begun");
+    proxy.signal(Signal::TERM);
+    proxy.expect_end();
+    let status = proxy.wait();
+    assert!([0, 143].contains(&status), "{status}");
+}
+
+#[test]
+fn what_ignores_term_is_killed_in_the_end() {
+    let world = World::new();
+    let begun = Instant::now();
+    let mut proxy = world.start("trap '' TERM; cat $D/life & echo begun; cat $D/life");
+    proxy.expect("begun");
+    proxy.signal(Signal::TERM);
+    proxy.expect_end();
+    assert_eq!(proxy.wait(), 137);
+    assert!(begun.elapsed().as_millis() >= 5000);
+}
+
+#[test]
+fn follows_a_hand_over() {
+    let successor = "echo $$ > $P; echo second; read code < $D/end; exit $code";
+    // The successor names itself while the first lives, or only when told so, after the first has gone.
+    for (named_first, start) in [(true, "sh $D/second.sh"), (false, "(read x < $D/late; exec sh $D/second.sh)")] {
+        let world = World::new();
+        fs::write(world.path("second.sh"), successor).unwrap();
+        let first = format!("echo $$ > $P; echo first; read x < $D/begin; {start} & read x < $D/go; exit 0");
+        let mut proxy = world.start(&background(&world, &first));
+        proxy.expect("first");
+        proxy.await_rest();
+        let pid = world.await_pid(|_| true);
+        world.tell("begin", "on");
+        if named_first {
+            proxy.expect("second");
+        }
+        world.tell("go", "on");
+        await_reaped(pid);
+        if !named_first {
+            world.tell("late", "on");
+            proxy.expect("second");
+        }
+        // Adopted again.
+        proxy.await_rest();
+        world.tell("end", "6");
+        assert_eq!(proxy.wait(), 6, "{}", proxy.messages());
+    }
+}
+
+#[test]
+fn a_successor_has_two_seconds() {
+    let world = World::new();
+    let script = background(&world, "cat $D/life & echo $$ > $P; echo ready; read x < $D/go; exit 0");
+    let mut proxy = world.start(&script);
+    proxy.expect("ready");
+    proxy.await_rest();
+    let ended = Instant::now();
+    world.tell("go", "on");
+    assert_eq!(proxy.wait(), 0);
+    assert!(ended.elapsed().as_millis() >= 2000, "it didn't wait for a successor");
+}
+
+#[test]
+fn an_end_after_term_is_no_hand_over() {
+    let world = World::new();
+    let script = background(
+        &world,
+        "trap 'echo TERM; exit 0' TERM; cat $D/life & C=$!; echo $$ > $P; echo ready; wait $C; wait $C",
+    );
+    let mut proxy = world.start(&script);
+    proxy.expect("ready");
+    let asked = Instant::now();
+    proxy.signal(Signal::TERM);
+    proxy.expect("TERM");
+    assert_eq!(proxy.wait(), 0);
+    assert!(asked.elapsed().as_millis() < 2000, "it waited for a successor");
+}
+
+#[test]
+fn a_daemon_of_a_starter_that_stays_is_watched_by_its_pidfd() {
+    let world = World::new();
+    // The shell reaps the daemon and passes its status on.
+    let mut proxy = world.start("sh -c 'echo $$ > $P; echo ready; read code < $D/go; exit $code' & wait $!; exit $?");
+    proxy.expect("ready");
+    world.tell("go", "8");
+    assert_eq!(proxy.wait(), 8);
+    // The shell that doesn't: the daemon went after a signal of ours, which is all that is known.
+    let mut proxy = world.start("sh -c 'echo $$ > $P; echo again; exec cat $D/life' & cat $D/life; exit 0");
+    proxy.expect("again");
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait(), 0);
+}
+
+/// At rest it stands in epoll without a time-out: no timer, no tick, nothing to wake for.
+#[test]
+fn never_wakes_at_rest() {
+    let world = World::new();
+    let script = background(&world, &format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
+    let mut proxy = world.start(&script);
+    proxy.expect("ready");
+    proxy.signal(Signal::HUP);
+    proxy.expect("HUP");
+    proxy.await_rest();
+    let descriptors: Vec<String> = fs::read_dir(format!("/proc/{}/fd", proxy.id()))
+        .unwrap()
+        .map(|entry| fs::read_link(entry.unwrap().path()).unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert!(!descriptors.iter().any(|target| target.contains("inotify")), "{descriptors:?}");
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait(), 5);
+}
+
+/// A ^C is one INT to whoever stands in the foreground, never one more by way of the proxy.
+#[test]
+fn a_terminals_keys_come_once() {
+    let world = World::new();
+    let mut terminal = Terminal::new();
+    let script = format!("{TRAPS} echo $$ > $P; echo ready; {STAY}");
+    let mut proxy = world.launch_on(terminal.give(&mut world.command(&world.path("a.pid"), &[], &script)));
+    proxy.expect("ready");
+    proxy.await_rest();
+    terminal.type_in("\x03");
+    proxy.expect("INT");
+    proxy.signal(Signal::TERM);
+    proxy.expect("TERM");
+    assert_eq!(proxy.wait(), 5);
+}
+
+#[test]
+fn a_starter_may_ask_at_the_terminal_and_gives_it_back() {
+    let world = World::new();
+    let mut terminal = Terminal::new();
+    let start = background(&world, &format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
+    let script = format!("echo passphrase; read word; echo $word; {start}");
+    let mut proxy = world.launch_on(terminal.give(&mut world.command(&world.path("a.pid"), &[], &script)));
+    proxy.expect("passphrase");
+    terminal.type_in("sesame\n");
+    proxy.expect("sesame");
+    proxy.expect("ready");
+    terminal.await_foreground(pid_of(&proxy));
+    // ^Z, since shells make what they put into the background deaf to ^C.
+    terminal.type_in("\x1a");
+    proxy.expect("TSTP");
+    proxy.signal(Signal::TERM);
+    proxy.expect("TERM");
+    assert_eq!(proxy.wait(), 5);
+}
+
+/// The first and the last daemon that most people meet: it forks twice, and re-executes itself on HUP.
+#[test]
+fn stands_in_for_sshd() {
+    const SSHD: &str = "/usr/sbin/sshd";
+    if !Path::new(SSHD).exists() {
+        wingmate::sys::stdio::err(
+            "\n*** NOT TESTED with a real sshd: /usr/sbin/sshd (openssh-server) isn't installed ***\n",
+        );
+        return;
+    }
+    let world = World::new();
+    // Where sshd as root wants to be chrooted to; Debian's start script makes it.
+    if rustix::process::getuid().is_root() {
+        fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let key = world.path("key");
+    assert!(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key]).status().unwrap().success());
+    let (file, config) = (world.path("a.pid"), world.path("config"));
+    let lines = format!("Port {port}\nListenAddress 127.0.0.1\nHostKey {key}\nPidFile {file}\nUsePAM no\n");
+    fs::write(&config, lines).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
+    let mut proxy = world.launch(command.args(["pidproxy", "-p", &file, "--", SSHD, "-f", &config]));
+    let first = world.await_pid(|_| true);
+    assert!(banner(port).starts_with("SSH-2.0"));
+    proxy.signal(Signal::HUP);
+    let second = world.await_pid(|pid| pid != first);
+    assert!(banner(port).starts_with("SSH-2.0"));
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait(), 0, "{}", proxy.messages());
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "sshd is still there");
+    assert!(rustix::process::test_kill_process(second).is_err());
+}
+
+fn banner(port: u16) -> String {
+    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let mut start = [0; 7];
+    connection.read_exact(&mut start).unwrap();
+    connection.write_all(b"bye\r\n").unwrap();
+    String::from_utf8_lossy(&start).into_owned()
+}
+
+/// In a pid namespace without a /proc of its own no daemon can be told from a stranger.
+#[test]
+fn without_proc_nothing_starts() {
+    let world = World::new();
+    let mut command = Command::new("unshare");
+    let user = if rustix::process::getuid().is_root() { &[][..] } else { &["--user", "--map-root-user"] };
+    command.args(user).args(["--pid", "--fork", env!("CARGO_BIN_EXE_wingmate"), "pidproxy"]);
+    let mut proxy = world.launch(command.args(["-p", &world.path("a.pid"), "--", "echo", "started"]));
+    proxy.expect_end();
+    assert_eq!(proxy.wait(), 1);
+    assert!(proxy.messages().contains("/proc isn't mounted, or is another pid namespace's"), "{}", proxy.messages());
+}
