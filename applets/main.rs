@@ -5,6 +5,7 @@ mod exec;
 mod help;
 mod init;
 mod install;
+mod next;
 mod pidproxy;
 
 use applet::{Applet, Asked};
@@ -13,8 +14,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
-pub static APPLETS: [&Applet; 6] =
-    [&init::APPLET, &exec::APPLET, &pidproxy::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
+pub static APPLETS: [&Applet; 7] =
+    [&init::APPLET, &exec::APPLET, &pidproxy::APPLET, &next::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
