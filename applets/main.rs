@@ -1,6 +1,7 @@
 //! The one binary: the name it is called by, or else its first argument, chooses the applet (spec: the command line).
 
 mod applet;
+mod check;
 mod exec;
 mod help;
 mod init;
@@ -14,8 +15,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
-pub static APPLETS: [&Applet; 7] =
-    [&init::APPLET, &exec::APPLET, &pidproxy::APPLET, &next::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
+pub static APPLETS: [&Applet; 8] = [
+    &init::APPLET,
+    &exec::APPLET,
+    &pidproxy::APPLET,
+    &check::APPLET,
+    &next::APPLET,
+    &install::APPLET,
+    &help::HELP,
+    &help::VERSION,
+];
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();

@@ -3,15 +3,18 @@
 
 use super::names;
 use super::problems::Problems;
-use super::{Found, NamedZone, Place};
+use super::{Found, Job, NamedZone, Place};
 use crate::model::command::ProcessSpec;
 use crate::model::job::JobSpec;
 use crate::model::service::StopSpec;
-use crate::schedule::{Schedule, split_line};
+use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::source::Source;
-use crate::text::words::{Comments, Word, shell_words, split};
+use crate::text::words::{Comments, Word, characters, shell_words, split};
+use memchr::memchr;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::Range;
 
 /// Reads a crontab; its entries are named by their commands, unique or not.
 pub fn read(
@@ -19,11 +22,20 @@ pub fn read(
     number: u32,
     problems: &mut Problems,
     zones: &mut Vec<NamedZone>,
-    jobs: &mut Vec<Found<JobSpec>>,
+    jobs: &mut Vec<Found<Job>>,
 ) {
-    let mut crontab = Crontab { source, number, problems, zones, environ: Vec::new(), shell: None, zone: None };
+    let mut crontab = Crontab {
+        source,
+        number,
+        problems,
+        zones,
+        environ: Vec::new(),
+        shell: None,
+        zone: None,
+        schedules: BTreeMap::new(),
+    };
     for (number, bytes) in source.lines() {
-        let line = match str::from_utf8(bytes) {
+        let line = match std::str::from_utf8(bytes) {
             Ok(text) => Line { number, text },
             Err(error) => {
                 let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
@@ -32,7 +44,7 @@ pub fn read(
                 continue;
             }
         };
-        if let Some(at) = line.text.find('\0') {
+        if let Some(at) = memchr(0, bytes) {
             crontab.tell(Severity::Error, line.span(at, 1), "a NUL character is not allowed");
             continue;
         }
@@ -49,7 +61,11 @@ struct Line<'a> {
     text: &'a str,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    fn slice(self, bytes: Range<usize>) -> &'a str {
+        self.text.get(bytes).unwrap_or_default()
+    }
+
     /// The place of the byte at `at`, `chars` characters long.
     fn span(self, at: usize, chars: usize) -> Span {
         Span::new(self.number, self.text.get(..at).unwrap_or(self.text).chars().count() + 1, chars)
@@ -65,40 +81,41 @@ struct Crontab<'a> {
     environ: Vec<(OsString, OsString)>,
     shell: Option<String>,
     zone: Option<String>,
+    /// Those that were read without a remark.
+    schedules: BTreeMap<&'a str, Schedule>,
 }
 
-impl Crontab<'_> {
+impl<'a> Crontab<'a> {
     fn tell(&mut self, severity: Severity, span: Span, message: impl Into<String>) {
         self.problems.add(self.source, severity, span, message);
     }
 
-    fn line(&mut self, line: Line<'_>) -> Option<Found<JobSpec>> {
-        let text = line.text.trim_start_matches(BLANKS);
-        if text.trim_end_matches(BLANKS).is_empty() || text.starts_with('#') {
+    fn line(&mut self, line: Line<'a>) -> Option<Found<Job>> {
+        let bytes = line.text.as_bytes();
+        let start = skip(bytes, 0, is_blank);
+        if matches!(bytes.get(start), None | Some(b'#')) {
             return None;
         }
-        let start = line.text.len() - text.len();
-        let name = text.split(['=', ' ', '\t']).next().unwrap_or_default();
-        let behind = text.get(name.len()..).unwrap_or_default().trim_start_matches(BLANKS);
-        match behind.strip_prefix('=') {
-            Some(value) => {
-                self.assignment(line, start, name, value.trim_start_matches(BLANKS));
-                None
-            }
-            None => self.entry(line),
+        let end = skip(bytes, start, |b| b != b'=' && !is_blank(b));
+        let equals = skip(bytes, end, is_blank);
+        if bytes.get(equals) == Some(&b'=') {
+            self.assignment(line, start..end, skip(bytes, equals + 1, is_blank));
+            return None;
         }
+        self.entry(line, start)
     }
 
     /// `NAME=value`.
-    fn assignment(&mut self, line: Line<'_>, start: usize, name: &str, written: &str) {
+    fn assignment(&mut self, line: Line<'_>, name: Range<usize>, at: usize) {
+        let start = name.start;
+        let (name, written) = (line.slice(name), line.slice(at..line.text.len()));
         let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if !letters || !name.bytes().next().is_some_and(|b| !b.is_ascii_digit()) {
+        if !letters || name.bytes().next().is_none_or(|b| b.is_ascii_digit()) {
             let span = line.span(start, name.chars().count());
             let rule = "letters, digits and '_', not beginning with a digit";
             self.tell(Severity::Error, span, format!("'{name}' can't be a variable's name ({rule})"));
             return;
         }
-        let at = line.text.len() - written.len();
         let value = match value(written) {
             Ok(value) => value,
             Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
@@ -120,24 +137,25 @@ impl Crontab<'_> {
         }
     }
 
-    /// A schedule and a command.
-    fn entry(&mut self, line: Line<'_>) -> Option<Found<JobSpec>> {
-        let (schedule, rest) = split_line(line.text);
-        let written = line.text.get(schedule.clone()).unwrap_or_default();
-        let holds = self.schedule(line, schedule.start, written);
-        let (text, at) = (line.text.get(rest.clone()).unwrap_or_default(), rest.start);
+    /// A schedule, which begins at `start`, and a command.
+    fn entry(&mut self, line: Line<'a>, start: usize) -> Option<Found<Job>> {
+        let end = end_of_schedule(line.text.as_bytes(), start);
+        let written = line.slice(start..end);
+        let at = skip(line.text.as_bytes(), end, is_blank);
+        let text = line.slice(at..line.text.len()).trim_end();
+        let schedule = self.schedule(line, start, written);
         let Some((command, name)) = self.command(line, at, text) else {
             // A line that is no entry at all has one problem, not two.
-            if holds && !self.has_words(text) {
-                self.tell(Severity::Error, line.span(schedule.end, 1), "there is no command behind the schedule");
+            if schedule.is_some() && !self.has_words(text) {
+                self.tell(Severity::Error, line.span(end, 1), "there is no command behind the schedule");
             }
             return None;
         };
         let process = ProcessSpec { command, environ: self.environ.clone(), ..ProcessSpec::default() };
-        let (schedule, timezone) = (single_spaced(written), self.zone.clone());
+        let (shown, timezone) = (single_spaced(written), self.zone.clone());
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let spec = JobSpec { name, process, schedule, timezone, stop: StopSpec::default() };
-        holds.then_some(Found { spec, name: place, command: place })
+        let spec = JobSpec { name, process, schedule: shown, timezone, stop: StopSpec::default() };
+        Some(Found { spec: Job { spec, schedule: Some(schedule?) }, name: place, command: place })
     }
 
     /// Whether there is something behind the schedule but a comment.
@@ -145,22 +163,30 @@ impl Crontab<'_> {
         !text.is_empty() && (self.shell.is_some() || !text.starts_with('#'))
     }
 
-    /// Whether the schedule is one; if not, says what is wrong with it.
-    fn schedule(&mut self, line: Line<'_>, at: usize, written: &str) -> bool {
-        let start = line.span(at, 0).at.column as usize;
-        let span = |chars: std::ops::Range<usize>| Span::new(line.number, start + chars.start, chars.len());
+    /// Reads a schedule, or says what is wrong with it. Many entries have the same one.
+    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Schedule> {
+        if let Some(schedule) = self.schedules.get(written) {
+            return Some(*schedule);
+        }
+        let span = |chars: Range<usize>| {
+            let start = line.span(at, 0).at.column as usize;
+            Span::new(line.number, start + chars.start, chars.len())
+        };
         match Schedule::parse(written) {
             Ok(parsed) => {
+                if parsed.remarks.is_empty() {
+                    self.schedules.insert(written, parsed.schedule);
+                }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                true
+                Some(parsed.schedule)
             }
             Err(errors) => {
                 for error in errors {
                     self.tell(Severity::Error, span(error.at.clone()), error.to_string());
                 }
-                false
+                None
             }
         }
     }
@@ -171,15 +197,17 @@ impl Crontab<'_> {
             let command = || [shell, "-c", text].map(OsString::from).to_vec();
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
         }
-        let column = line.span(at, 0).at.column as usize;
         let words = match split(text, Comments::Cut) {
             Ok(words) => words,
             Err(error) => {
-                self.tell(Severity::Error, Span::new(line.number, column + error.at(), 1), error.to_string());
+                self.tell(Severity::Error, line.span(at + error.at(), 1), error.to_string());
                 return None;
             }
         };
-        let span = |word: &Word| Span::new(line.number, column + word.start, word.len);
+        let span = |word: &Word<'_>| {
+            let chars = characters(text, word.at.clone());
+            Span::new(line.number, line.span(at, 0).at.column as usize + chars.start, chars.len())
+        };
         let first = words.first()?;
         if first.text.is_empty() {
             self.tell(Severity::Error, span(first), "the command's first word is empty");
@@ -198,12 +226,42 @@ impl Crontab<'_> {
         let name = name_of_command(words.iter().map(|word| &*word.text));
         // In its exact size: there may be thousands.
         let mut command = Vec::with_capacity(words.len());
-        for mut word in words {
-            word.text.shrink_to_fit();
-            command.push(OsString::from(word.text));
+        for word in words {
+            let mut text = word.text.into_owned();
+            text.shrink_to_fit();
+            command.push(OsString::from(text));
         }
         Some((command, name))
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+/// The first byte from `at` on that isn't such a one.
+fn skip(bytes: &[u8], mut at: usize, such: impl Fn(u8) -> bool) -> usize {
+    while bytes.get(at).is_some_and(|byte| such(*byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// Behind the fifth field, or the macro with its duration.
+fn end_of_schedule(bytes: &[u8], start: usize) -> usize {
+    let word = |at| skip(bytes, at, |b| !is_blank(b));
+    let mut end = word(start);
+    let first = bytes.get(start..end).unwrap_or_default();
+    let more = match first.first() {
+        Some(b'@') if first.eq_ignore_ascii_case(b"@every") => 1,
+        Some(b'@') => 0,
+        Some(_) | None => 4,
+    };
+    for _ in 0..more {
+        let next = skip(bytes, end, is_blank);
+        end = if next < bytes.len() { word(next) } else { end };
+    }
+    end
 }
 
 const BLANKS: [char; 2] = [' ', '\t'];
@@ -274,13 +332,12 @@ fn name_of_script(text: &str) -> String {
 
 /// With one blank between the fields, as it is shown and compared.
 fn single_spaced(written: &str) -> String {
-    let mut text = String::with_capacity(written.len());
-    for word in written.split_ascii_whitespace() {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(word);
+    let doubled = |two: &[u8]| matches!(two, [b' ' | b'\t', b' ' | b'\t']);
+    let bytes = written.as_bytes();
+    if memchr(b'\t', bytes).is_none() && !bytes.windows(2).any(doubled) {
+        return written.to_owned();
     }
+    let mut text = written.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     text.shrink_to_fit();
     text
 }

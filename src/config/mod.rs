@@ -20,6 +20,7 @@ mod yaml;
 use crate::model::Config;
 use crate::model::job::JobSpec;
 use crate::model::service::ServiceSpec;
+use crate::schedule::Schedule;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 use problems::Problems;
@@ -42,8 +43,10 @@ pub struct Sources {
 /// A configuration that was read.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// Only to be used when no problem is an error ([`Loaded::is_usable`]).
+    /// Only to be used unless it [`Loaded::failed`].
     pub config: Config,
+    /// The schedules of `config.jobs`, in the same order: read once, here.
+    pub schedules: Vec<Schedule>,
     /// In the order of files and lines.
     pub problems: Vec<Problem>,
     /// Every zone that is named, once for each place: whether it exists is for the caller to find out.
@@ -69,6 +72,12 @@ pub struct Place {
     span: Option<Span>,
 }
 
+/// A job with its schedule, as far as that could be read.
+pub struct Job {
+    pub spec: JobSpec,
+    pub schedule: Option<Schedule>,
+}
+
 /// A specification and where it came from.
 pub struct Found<T> {
     pub spec: T,
@@ -79,9 +88,9 @@ pub struct Found<T> {
 }
 
 impl Loaded {
-    /// Whether it may be run: no problem is an error.
-    pub fn is_usable(&self) -> bool {
-        self.problems.iter().all(|problem| problem.severity != Severity::Error)
+    /// Whether it can't be used: some problem is an error.
+    pub fn failed(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// Whether it asks for nothing.
@@ -152,7 +161,7 @@ pub fn read(given: Sources) -> Loaded {
 }
 
 fn loaded(
-    top: schema::Top,
+    mut top: schema::Top,
     problems: Problems,
     zones: Vec<NamedZone>,
     sources: Vec<Source>,
@@ -160,15 +169,13 @@ fn loaded(
 ) -> Loaded {
     let mut loaded = Loaded { problems: problems.sorted(&sources), zones, looked_in, sources, ..Loaded::default() };
     loaded.config.settings = top.settings;
-    loaded.config.services.reserve_exact(top.services.len());
-    loaded.config.jobs.reserve_exact(top.jobs.len());
-    for found in top.services {
-        loaded.config.services.push(found.spec);
-        loaded.service_places.push(found.command);
-    }
-    for found in top.jobs {
-        loaded.config.jobs.push(found.spec);
-        loaded.job_places.push(found.command);
-    }
+    loaded.service_places = top.services.iter().map(|found| found.command).collect();
+    loaded.config.services = top.services.into_iter().map(|found| found.spec).collect();
+    // A job without schedule is an error that has been told.
+    top.jobs.retain(|found| found.spec.schedule.is_some());
+    loaded.job_places = top.jobs.iter().map(|found| found.command).collect();
+    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule).collect();
+    loaded.config.jobs = top.jobs.into_iter().map(|found| found.spec.spec).collect();
+    loaded.config.jobs.shrink_to_fit();
     loaded
 }

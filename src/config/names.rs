@@ -7,7 +7,7 @@ use super::schema::Top;
 use crate::model::unit::{MAIN, WINGMATE};
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Settles the names of all units. The first `yaml_services` services and `yaml_jobs` jobs are from YAML.
 pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[Source], problems: &mut Problems) {
@@ -16,7 +16,7 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
     let yaml_jobs = yaml_jobs.min(top.jobs.len());
     let (jobs, entries) = top.jobs.split_at_mut(yaml_jobs);
     let services = in_yaml.iter().map(|found| (&found.spec.name, found.name));
-    let jobs = jobs.iter().map(|found| (&found.spec.name, found.name));
+    let jobs = jobs.iter().map(|found| (&found.spec.spec.name, found.name));
     let programs = in_directory.iter().map(|found| (&found.spec.name, found.name));
     for (name, place) in services.chain(jobs).chain(programs) {
         match taken.get(name) {
@@ -24,7 +24,7 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
             Some(first) => clash(name, place, *first, sources, problems),
         }
     }
-    give_way(entries.iter_mut().map(|found| &mut found.spec.name), taken);
+    give_way(entries.iter_mut().map(|found| &mut found.spec.spec.name), taken);
 }
 
 fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &mut Problems) {
@@ -44,33 +44,53 @@ fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &
 
 /// Adds `-2`, `-3` … to names that are taken, in file order.
 fn give_way<'a>(names: impl Iterator<Item = &'a mut String>, taken: BTreeMap<String, Place>) {
-    let mut taken: BTreeSet<String> = taken.into_keys().chain([MAIN.to_owned(), WINGMATE.to_owned()]).collect();
-    // The number that a name comes to next, so that ten thousand entries of one command aren't a search each.
-    let mut next: BTreeMap<String, u32> = BTreeMap::new();
+    // Names with the number that an entry of that name gets next: all below it are taken, so that ten thousand
+    // entries of one command aren't a search each, and the names that are made needn't be kept.
+    let own = [MAIN, WINGMATE].map(str::to_owned);
+    let mut next: BTreeMap<String, u32> = taken.into_keys().chain(own).map(|name| (name, FIRST)).collect();
     for name in names {
-        if taken.contains(name) {
-            let number = next.entry(name.clone()).or_insert(2);
-            let mut free = format!("{name}-{number}");
-            while taken.contains(&free) {
-                *number = number.saturating_add(1);
-                free = format!("{name}-{number}");
+        match next.get(name).copied() {
+            None if !is_made(name, &next) => drop(next.insert(name.clone(), FIRST)),
+            number => {
+                let mut number = number.unwrap_or(FIRST);
+                let numbered = |number| format!("{name}-{number}");
+                let mut free = numbered(number);
+                while next.contains_key(&free) {
+                    number = number.saturating_add(1);
+                    free = numbered(number);
+                }
+                free.shrink_to_fit();
+                next.insert(std::mem::replace(name, free), number.saturating_add(1));
             }
-            *number = number.saturating_add(1);
-            free.shrink_to_fit();
-            *name = free;
         }
-        taken.insert(name.clone());
     }
+}
+
+/// The number of the second entry of a name.
+const FIRST: u32 = 2;
+
+/// Whether a name was made of another one and a number.
+fn is_made(name: &str, next: &BTreeMap<String, u32>) -> bool {
+    let Some((base, digits)) = name.rsplit_once('-') else { return false };
+    let number = digits.parse().ok().filter(|number: &u32| *number >= FIRST && number.to_string() == digits);
+    number.is_some_and(|number| next.get(base).is_some_and(|next| number < *next))
 }
 
 /// The name of an entry whose command's first word is this: its basename, with `_` for what names can't have.
 pub fn of_command(word: &str) -> String {
-    let base = word.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    let allowed = |c: char| if c.is_ascii_alphanumeric() || "._@-".contains(c) { c } else { '_' };
-    let name: String = base.chars().map(allowed).collect();
+    let word = word.trim_end_matches('/');
+    let base = memchr::memrchr(b'/', word.as_bytes()).and_then(|at| word.get(at + 1..)).unwrap_or(word);
     // A name begins with a letter or digit.
-    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-    if name.is_empty() { "job".to_owned() } else { name.to_owned() }
+    let first = base.bytes().position(|b| b.is_ascii_alphanumeric()).unwrap_or(base.len());
+    let base = base.get(first..).filter(|base| !base.is_empty()).unwrap_or("job");
+    if base.bytes().all(is_allowed) {
+        return base.to_owned();
+    }
+    base.chars().map(|c| if u8::try_from(c).is_ok_and(is_allowed) { c } else { '_' }).collect()
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'@' | b'-')
 }
 
 #[cfg(test)]

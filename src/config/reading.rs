@@ -46,12 +46,21 @@ pub struct Field<'r, 'a> {
 
 /// Which keys a map had, and where.
 #[derive(Default)]
-pub struct Seen(Vec<(&'static str, Span)>);
+pub struct Seen {
+    keys: Vec<(&'static str, Span)>,
+    /// What unknown keys were taken for, so that they aren't missed as well.
+    meant: Vec<String>,
+}
 
 impl Seen {
     /// Where a key stands.
     pub fn place(&self, name: &str) -> Option<Span> {
-        self.0.iter().find(|(seen, _)| *seen == name).map(|(_, span)| *span)
+        self.keys.iter().find(|(seen, _)| *seen == name).map(|(_, span)| *span)
+    }
+
+    /// Whether a key is missing, not only misspelt.
+    pub fn lacks(&self, name: &str) -> bool {
+        self.place(name).is_none() && !self.meant.iter().any(|meant| meant == name)
     }
 
     /// The first of these keys that is there.
@@ -107,7 +116,7 @@ impl Reading<'_> {
         for entry in entries {
             match rows().find(|row| *row.name == *entry.key) {
                 Some(row) => {
-                    seen.0.push((row.name, entry.span));
+                    seen.keys.push((row.name, entry.span));
                     let mut field = Field { reading: self, name: row.name, span: entry.span, node: &entry.node };
                     (row.read)(&mut field, draft);
                 }
@@ -116,7 +125,11 @@ impl Reading<'_> {
                     let (key, what) = (&entry.key, &self.what);
                     let message = match (others(key), nearest(key, &names)) {
                         (Some(whose), _) => format!("{what} can't have '{key}': it is for {whose}"),
-                        (_, Some(near)) => format!("unknown key '{key}' in {what} (did you mean '{near}'?)"),
+                        (_, Some(near)) => {
+                            let message = format!("unknown key '{key}' in {what} (did you mean '{near}'?)");
+                            seen.meant.push(near);
+                            message
+                        }
                         _ => format!("unknown key '{key}' in {what} (allowed: {})", names.join(", ")),
                     };
                     self.error(entry.span, message);

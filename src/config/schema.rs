@@ -5,7 +5,7 @@ use super::keys;
 use super::reading::{Field, Reading, Seen, within};
 use super::verify;
 use super::yaml::{Node, Value};
-use super::{Found, NamedZone};
+use super::{Found, Job, NamedZone};
 use crate::model::command::ProcessSpec;
 use crate::model::job::JobSpec;
 use crate::model::moment::Spoken;
@@ -14,7 +14,7 @@ use crate::model::settings::Settings;
 use crate::model::unit::check_name;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::Span;
-use crate::text::words::{Comments, shell_words, split};
+use crate::text::words::{Comments, characters, shell_words, split};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use std::time::Duration;
 pub struct Top {
     pub settings: Settings,
     pub services: Vec<Found<ServiceSpec>>,
-    pub jobs: Vec<Found<JobSpec>>,
+    pub jobs: Vec<Found<Job>>,
 }
 
 /// A service or a job before its kind and its defaults are settled.
@@ -43,7 +43,7 @@ pub struct Unit {
     pub background: Option<bool>,
     pub ready_timeout: Option<Duration>,
     pub stop: StopSpec,
-    pub schedule: Option<String>,
+    pub schedule: Option<(String, Schedule)>,
     pub timezone: Option<String>,
     /// A job may have `stop.signal: none`.
     pub is_job: bool,
@@ -105,12 +105,14 @@ pub fn services(field: &mut Field<'_, '_>, top: &mut Top) {
 pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
     units(field, true, &mut |reading, name, span, unit, seen| {
         let Unit { process, schedule, timezone, stop, .. } = unit;
-        if seen.place("schedule").is_none() {
+        if seen.lacks("schedule") {
             let message = format!("{} has no schedule", reading.what);
             reading.error(span, message);
         }
-        let schedule = schedule.unwrap_or_default();
-        let spec = JobSpec { name: name.to_owned(), process, schedule, timezone, stop };
+        let (text, schedule) = schedule.unzip();
+        let schedule_text = text.unwrap_or_default();
+        let spec = JobSpec { name: name.to_owned(), process, schedule: schedule_text, timezone, stop };
+        let spec = Job { spec, schedule };
         top.jobs.push(Found { spec, name: reading.place(span), command: reading.place(command_span(seen, span)) });
     });
 }
@@ -132,7 +134,7 @@ fn units(field: &mut Field<'_, '_>, is_job: bool, take: Take<'_>) {
             true => reading.map(&entries, &[keys::PROCESS, keys::JOB], &keys::not_of_jobs, &mut unit),
             false => reading.map(&entries, &[keys::PROCESS, keys::SERVICE], &keys::not_of_services, &mut unit),
         };
-        if seen.place("command").is_none() && matches!(entry.node.value, Value::Map(_) | Value::Null) {
+        if seen.lacks("command") && matches!(entry.node.value, Value::Map(_) | Value::Null) {
             let message = format!("{} has no command", reading.what);
             reading.error(entry.span, message);
         }
@@ -173,16 +175,16 @@ fn split_command(field: &mut Field<'_, '_>, out: &mut Vec<OsString>) {
         Ok(words) if words.is_empty() => field.error("'command' is empty"),
         Ok(words) => {
             for word in shell_words(&words) {
-                let span = within(field.node, text, word.start..word.start + word.len);
+                let span = within(field.node, text, characters(&text.text, word.at.clone()));
                 let advice = "write [ sh, -c, '…' ] for a shell";
                 field
                     .reading
                     .warning(span, format!("'{}' is passed on as it is, no shell reads it: {advice}", word.text));
             }
-            out.extend(words.into_iter().map(|word| OsString::from(word.text)));
+            out.extend(words.into_iter().map(|word| OsString::from(word.text.into_owned())));
         }
         Err(error) => {
-            let span = within(field.node, text, error.at()..error.at() + 1);
+            let span = within(field.node, text, characters(&text.text, error.at()..error.at() + 1));
             field.reading.error(span, format!("'command': {error}"));
         }
     }
@@ -280,7 +282,7 @@ pub fn max_restarts(field: &mut Field<'_, '_>, unit: &mut Unit) {
             unit.max_restarts = Some(MaxRestarts::Within { count: 0, within: Duration::ZERO });
             let seen = field.map(keys::MAX_RESTARTS, unit);
             for name in ["count", "within"] {
-                if seen.place(name).is_none() {
+                if seen.lacks(name) {
                     field.reading.error(field.span, format!("'max_restarts' has no '{name}'"));
                 }
             }
@@ -320,15 +322,15 @@ pub fn stop_signal(field: &mut Field<'_, '_>, unit: &mut Unit) {
     }
 }
 
-/// Five fields or a macro, checked; kept as text.
-pub fn schedule(field: &mut Field<'_, '_>) -> Option<String> {
+/// Five fields or a macro: as text, and what it means.
+pub fn schedule(field: &mut Field<'_, '_>) -> Option<(String, Schedule)> {
     let text = field.text("five fields or a macro")?;
     match Schedule::parse(&text.text) {
         Ok(parsed) => {
             for remark in parsed.remarks {
                 field.reading.warning(within(field.node, text, remark.at), remark.text);
             }
-            Some(text.text.trim().to_owned())
+            Some((text.text.trim().to_owned(), parsed.schedule))
         }
         Err(errors) => {
             for error in errors {

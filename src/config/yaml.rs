@@ -94,7 +94,7 @@ fn checked_text(source: &Source) -> Result<&str, Problem> {
     let content = source.content();
     let at = |offset: usize| Span { at: source.position(offset), len: 1 };
     let error = |offset, message: String| source.problem(Severity::Error, at(offset), message);
-    let text = str::from_utf8(content).map_err(|e| error(e.valid_up_to(), "this is not UTF-8".into()))?;
+    let text = std::str::from_utf8(content).map_err(|e| error(e.valid_up_to(), "this is not UTF-8".into()))?;
     let refused = |(i, c): &(usize, char)| match c {
         '\n' | '\t' | '\u{85}' => false,
         '\r' => content.get(i + 1) != Some(&b'\n'),

@@ -12,6 +12,7 @@ pub mod outputs;
 mod perform;
 pub mod pidfile;
 pub mod proxy;
+pub mod rehearsal;
 mod rest;
 pub mod supervisor;
 pub mod zones;

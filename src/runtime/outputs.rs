@@ -13,6 +13,7 @@
 
 pub mod notes;
 pub mod outlet;
+pub mod page;
 pub mod printer;
 pub mod stream;
 
@@ -29,6 +30,7 @@ use outlet::Outlet;
 use printer::Printer;
 pub use printer::Zone;
 use rustix::io::Errno;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -163,9 +165,8 @@ impl Outputs {
             }
             Ok(Unit { name: name.into(), streams, leaving: false })
         };
-        if !self.units.contains_key(&id) {
-            let unit = make().map_err(|source| OpenError { unit: name.to_owned(), source })?;
-            self.units.insert(id, unit);
+        if let Entry::Vacant(place) = self.units.entry(id) {
+            place.insert(make().map_err(|source| OpenError { unit: name.to_owned(), source })?);
         }
         if let Some((user, group)) = owner {
             self.give(id, user, group);

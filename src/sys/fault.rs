@@ -129,7 +129,7 @@ fn directory(plan: &Plan) -> &Path {
 }
 
 /// The program that the kernel would have started for this one: behind `#!`, or an ELF file's PT_INTERP.
-fn interpreter(path: &Path) -> Option<String> {
+pub fn interpreter(path: &Path) -> Option<String> {
     /// Holds a `#!` line (the kernel reads 256 bytes) and every linker's program headers and PT_INTERP.
     const HEAD: u64 = 4096;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;

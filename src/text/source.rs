@@ -1,5 +1,7 @@
 //! A file's name and text: what problems are reported against.
 
+use memchr::memchr;
+
 use super::diagnostic::{Excerpt, Position, Problem, Severity, Span};
 
 /// A file that was read. Bytes: it need not be text.
@@ -26,10 +28,15 @@ impl Source {
 
     /// Its lines without their ends (`\n` or `\r\n`), numbered from 1. A last one without newline counts.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        let content = self.content();
-        let content = content.strip_suffix(b"\n").unwrap_or(content);
-        let lines = content.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        lines.enumerate().map(|(i, line)| (i + 1, line))
+        let mut rest = Some(self.content()).filter(|content| !content.is_empty());
+        let lines = std::iter::from_fn(move || {
+            let text = rest?;
+            let end = memchr(b'\n', text).unwrap_or(text.len());
+            rest = text.get(end + 1..).filter(|rest| !rest.is_empty());
+            let line = text.get(..end).unwrap_or_default();
+            Some(line.strip_suffix(b"\r").unwrap_or(line))
+        });
+        (1..).zip(lines)
     }
 
     /// The place of the byte at `offset` of the content.

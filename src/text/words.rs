@@ -3,20 +3,29 @@
 //!
 //! Used for crontab commands and for `command: "…"` in YAML. Knows what only a shell would understand.
 
+use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// One word, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
-    /// Without its quotes.
-    pub text: String,
-    /// Its first character, counted from 0 in the text that was split, and how many it takes there.
-    pub start: usize,
-    pub len: usize,
-    /// Characters at its beginning that no quote or backslash protects.
+pub struct Word<'a> {
+    /// Without its quotes; a word without any is not copied.
+    pub text: Cow<'a, str>,
+    /// Its bytes in the text that was split.
+    pub at: Range<usize>,
+    /// Bytes at its beginning that no quote or backslash protects.
     bare: usize,
-    /// `$NAME`, `$(` or a backtick that a shell would expand: where, and whether a double quote is around it.
-    expands: Option<(usize, bool)>,
+    expands: Expands,
+}
+
+/// Whether a shell would expand a `$NAME`, `$(` or backtick in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expands {
+    No,
+    /// Only behind double quotes.
+    Quoted,
+    Bare,
 }
 
 /// The words can't be told from each other.
@@ -29,7 +38,7 @@ pub enum SplitError {
 }
 
 impl SplitError {
-    /// The character it is about, counted from 0.
+    /// The byte it is about.
     pub fn at(self) -> usize {
         match self {
             SplitError::Unbalanced { at, .. } | SplitError::Backslash { at } => at,
@@ -44,104 +53,158 @@ pub enum Comments {
     Kept,
 }
 
-/// Splits `text` into words.
-pub fn split(text: &str, comments: Comments) -> Result<Vec<Word>, SplitError> {
+/// Some bytes of `text` in characters: places are told in columns.
+pub fn characters(text: &str, bytes: Range<usize>) -> Range<usize> {
+    let before = text.get(..bytes.start).unwrap_or(text).chars().count();
+    before..before + text.get(bytes).unwrap_or_default().chars().count().max(1)
+}
+
+/// Splits `text` into words. (Goes over bytes: everything that means something is ASCII, and ten thousand
+/// crontab lines are split at each start.)
+pub fn split(text: &str, comments: Comments) -> Result<Vec<Word<'_>>, SplitError> {
     let mut words = Vec::new();
-    let mut chars = text.chars().enumerate().peekable();
-    while let Some(&(start, c)) = chars.peek() {
-        if c.is_ascii_whitespace() {
-            chars.next();
-        } else if c == '#' && comments == Comments::Cut {
+    let mut at = 0;
+    while let Some(&byte) = text.as_bytes().get(at) {
+        if byte.is_ascii_whitespace() {
+            at += 1;
+        } else if byte == b'#' && comments == Comments::Cut {
             break;
         } else {
-            words.push(word(&mut chars, start)?);
+            let word = Reader { text, at, start: at, bare: None, expands: Expands::No }.word()?;
+            at = word.at.end;
+            words.push(word);
         }
     }
     Ok(words)
 }
 
-type Chars<'a> = std::iter::Peekable<std::iter::Enumerate<std::str::Chars<'a>>>;
-
-/// Reads one word; the next character is its first.
-fn word(chars: &mut Chars<'_>, start: usize) -> Result<Word, SplitError> {
-    let mut word = Word { text: String::new(), start, len: 0, bare: usize::MAX, expands: None };
-    while let Some((at, c)) = chars.next_if(|(_, c)| !c.is_ascii_whitespace()) {
-        word.len = at + 1 - start;
-        match c {
-            '\'' | '"' => {
-                word.bare = word.bare.min(at - start);
-                word.len = quoted(chars, &mut word, c, at)? + 1 - start;
-            }
-            '\\' => {
-                word.bare = word.bare.min(at - start);
-                let (at, kept) = chars.next().ok_or(SplitError::Backslash { at })?;
-                word.text.push(kept);
-                word.len = at + 1 - start;
-            }
-            c => {
-                word.note_expansion(c, at, chars.peek().map(|(_, c)| *c), false);
-                word.text.push(c);
-            }
-        }
-    }
-    word.bare = word.bare.min(word.len);
-    Ok(word)
+/// In the middle of a word.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    start: usize,
+    bare: Option<usize>,
+    expands: Expands,
 }
 
-/// Reads up to the closing quote; its place.
-fn quoted(chars: &mut Chars<'_>, word: &mut Word, quote: char, opened: usize) -> Result<usize, SplitError> {
-    let unbalanced = SplitError::Unbalanced { quote, at: opened };
-    loop {
-        let (at, c) = chars.next().ok_or(unbalanced)?;
-        if c == quote {
-            return Ok(at);
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn slice(&self, from: usize) -> &'a str {
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
+    fn word(mut self) -> Result<Word<'a>, SplitError> {
+        let mut copied: Option<String> = None;
+        let mut run = self.start;
+        loop {
+            match self.peek() {
+                Some(byte @ (b'\'' | b'"' | b'\\')) => {
+                    self.bare.get_or_insert(self.at - self.start);
+                    let text = copied.get_or_insert_default();
+                    text.push_str(self.slice(run));
+                    match byte {
+                        b'\\' => self.escaped(text)?,
+                        quote => self.quoted(text, quote)?,
+                    }
+                    run = self.at;
+                }
+                Some(byte) if !byte.is_ascii_whitespace() => {
+                    if self.shell_expands(byte) {
+                        self.expands = Expands::Bare;
+                    }
+                    self.at += 1;
+                }
+                Some(_) | None => break,
+            }
         }
-        if quote == '"' {
-            if c == '\\' {
-                if let Some((_, kept)) = chars.next_if(|(_, next)| matches!(next, '"' | '\\')) {
-                    word.text.push(kept);
-                    continue;
+        let text = match copied {
+            None => Cow::Borrowed(self.slice(run)),
+            Some(mut text) => {
+                text.push_str(self.slice(run));
+                Cow::Owned(text)
+            }
+        };
+        let bare = self.bare.unwrap_or(self.at - self.start);
+        Ok(Word { text, at: self.start..self.at, bare, expands: self.expands })
+    }
+
+    /// A backslash: the next character is kept.
+    fn escaped(&mut self, text: &mut String) -> Result<(), SplitError> {
+        let kept = self.text.get(self.at + 1..).and_then(|rest| rest.chars().next());
+        let kept = kept.ok_or(SplitError::Backslash { at: self.at })?;
+        text.push(kept);
+        self.at += 1 + kept.len_utf8();
+        Ok(())
+    }
+
+    /// From one quote up to behind the other.
+    fn quoted(&mut self, text: &mut String, quote: u8) -> Result<(), SplitError> {
+        let unbalanced = SplitError::Unbalanced { quote: char::from(quote), at: self.at };
+        self.at += 1;
+        let mut run = self.at;
+        loop {
+            let byte = self.peek().ok_or(unbalanced)?;
+            if byte == quote {
+                text.push_str(self.slice(run));
+                self.at += 1;
+                return Ok(());
+            }
+            if quote == b'"' {
+                let next = self.text.as_bytes().get(self.at + 1);
+                if byte == b'\\' && matches!(next, Some(b'"' | b'\\')) {
+                    text.push_str(self.slice(run));
+                    run = self.at + 1;
+                    self.at += 1;
+                } else if self.expands == Expands::No && self.shell_expands(byte) {
+                    self.expands = Expands::Quoted;
                 }
             }
-            word.note_expansion(c, at, chars.peek().map(|(_, c)| *c), true);
+            self.at += 1;
         }
-        word.text.push(c);
+    }
+
+    fn shell_expands(&self, byte: u8) -> bool {
+        let named = |next: &u8| next.is_ascii_alphabetic() || matches!(next, b'_' | b'{' | b'(');
+        byte == b'`' || byte == b'$' && self.text.as_bytes().get(self.at + 1).is_some_and(named)
     }
 }
 
-impl Word {
-    fn note_expansion(&mut self, c: char, at: usize, next: Option<char>, in_quotes: bool) {
-        let named = |next: char| next.is_ascii_alphabetic() || matches!(next, '_' | '{' | '(');
-        if self.expands.is_none() && (c == '`' || c == '$' && next.is_some_and(named)) {
-            self.expands = Some((at, in_quotes));
-        }
-    }
-
+impl Word<'_> {
     /// `|`, `&&`, `;`, `>file`, `2>&1` and the like, outside quotes.
     fn is_operator(&self) -> bool {
-        let bare: String = self.text.chars().take(self.bare).collect();
-        let whole = self.bare == self.len;
+        if !self.text.bytes().any(|b| matches!(b, b'<' | b'>' | b'&' | b'|' | b';')) {
+            return false;
+        }
+        let bare = self.text.get(..self.bare).unwrap_or_default();
+        let whole = self.bare == self.at.len();
         let redirection = bare.trim_start_matches(|c: char| c.is_ascii_digit());
         redirection.starts_with(['<', '>'])
             || bare.starts_with("&>")
             || bare.contains("&&")
             || bare.contains("||")
-            || whole && (matches!(&*bare, "|" | "|&" | "&") || bare.ends_with(';'))
+            || whole && (matches!(bare, "|" | "|&" | "&") || bare.ends_with(';'))
     }
 }
 
 /// The words that only a shell would understand. Words in double quotes behind `sh -c` are for that shell.
-pub fn shell_words(words: &[Word]) -> impl Iterator<Item = &Word> {
+pub fn shell_words<'w, 'a>(words: &'w [Word<'a>]) -> impl Iterator<Item = &'w Word<'a>> {
     let shell = words.first().is_some_and(|word| word.text.ends_with("sh"));
     let script = words.iter().position(|word| shell && word.text == "-c").unwrap_or(usize::MAX);
     words.iter().enumerate().filter_map(move |(i, word)| {
-        let expands = word.expands.is_some_and(|(_, in_quotes)| !(in_quotes && i > script));
+        let expands = match word.expands {
+            Expands::No => false,
+            Expands::Quoted => i < script,
+            Expands::Bare => true,
+        };
         (expands || word.is_operator()).then_some(word)
     })
 }
 
 /// Words as they would be written to be split again.
-pub fn joined<'a>(words: impl IntoIterator<Item = std::borrow::Cow<'a, str>>) -> String {
+pub fn joined<'a>(words: impl IntoIterator<Item = Cow<'a, str>>) -> String {
     let mut line = String::new();
     for word in words {
         if !line.is_empty() {
@@ -162,7 +225,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<String> {
-        split(text, Comments::Cut).unwrap().into_iter().map(|word| word.text).collect()
+        split(text, Comments::Cut).unwrap().into_iter().map(|word| word.text.into_owned()).collect()
     }
 
     #[test]
@@ -190,9 +253,10 @@ mod tests {
 
     #[test]
     fn words_know_their_place() {
-        let words = split("é 'b c'd  e", Comments::Cut).unwrap();
-        let places: Vec<_> = words.iter().map(|word| (word.start, word.len)).collect();
-        assert_eq!(places, [(0, 1), (2, 6), (10, 1)]);
+        let text = "é 'b c'd  e";
+        let places: Vec<_> =
+            split(text, Comments::Cut).unwrap().iter().map(|w| characters(text, w.at.clone())).collect();
+        assert_eq!(places, [0..1, 2..8, 10..11]);
     }
 
     #[test]

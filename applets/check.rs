@@ -1,0 +1,247 @@
+//! `wingmate check`: reads a configuration as init does, tells everything that is wrong with it and what it
+//! would do.
+
+use crate::applet::{Applet, Line, Operands, Opt, fail, print, wrong_usage};
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::Path;
+use wingmate::config::Loaded;
+use wingmate::model::command::ProcessSpec;
+use wingmate::model::job::JobSpec;
+use wingmate::model::service::{Restart, ServiceSpec};
+use wingmate::runtime::configuration::load;
+use wingmate::runtime::rehearsal::Rehearsal;
+use wingmate::runtime::zones::Zones;
+use wingmate::sys::stdio;
+use wingmate::text::diagnostic::{Problem, Severity};
+use wingmate::text::json::push_string;
+use wingmate::text::words::joined;
+
+pub static APPLET: Applet = Applet {
+    name: "check",
+    alias: None,
+    summary: "validate a configuration, print what it would do",
+    usage: "[-c PATH] [--strict] [--format text|json]",
+    about: "Reads the configuration as init would, prints every problem with file, line and column to stderr, and to \
+            stdout each service and cron job as it would be run. Nothing is started. Besides what init refuses it \
+            warns of programs and users that are not there now.\n\
+            --format json prints one JSON document to stdout instead: v, ok, problems, units.",
+    options: &[
+        Opt {
+            short: Some('c'),
+            long: "config",
+            value: Some("PATH"),
+            env: Some("WINGMATE_CONFIG_PATH"),
+            default: Some("/etc/wingmate"),
+            help: "configuration: a directory, or one .yaml file",
+        },
+        Opt { short: None, long: "strict", value: None, env: None, default: None, help: "a warning is an error" },
+        Opt {
+            short: None,
+            long: "format",
+            value: Some("text|json"),
+            env: None,
+            default: Some("text"),
+            help: "what the result looks like",
+        },
+    ],
+    operands: Operands::None,
+    statuses: &[("0", "it can be run"), ("1", "it can't, or there is nothing to run"), ("2", "wrong usage")],
+    run,
+};
+
+fn run(line: &Line) -> u8 {
+    let json = match line.text("format").as_ref().map(Option::as_deref) {
+        Ok(None | Some("text")) => false,
+        Ok(Some("json")) => true,
+        Ok(Some(other)) => return wrong_usage(&APPLET, &format!("--format must be text or json, not '{other}'")),
+        Err(error) => return wrong_usage(&APPLET, error),
+    };
+    let path = line.value("config").unwrap_or_else(|| "/etc/wingmate".into());
+    let mut loaded = load(Path::new(&path), &mut Zones::from_environment());
+    rehearse(&mut loaded);
+    if line.flag("strict") {
+        for problem in loaded.problems.iter_mut().filter(|problem| problem.severity == Severity::Warning) {
+            problem.severity = Severity::Error;
+        }
+    }
+    let nothing = loaded.is_empty() && !loaded.failed();
+    let ok = !nothing && !loaded.failed();
+    let printed = match json {
+        true => print(&APPLET, &document(&loaded, ok, nothing)),
+        false => tell(&loaded, ok, nothing),
+    };
+    printed.max(u8::from(!ok))
+}
+
+/// Warns of what could not be started now.
+fn rehearse(loaded: &mut Loaded) {
+    if loaded.failed() || loaded.is_empty() {
+        return;
+    }
+    let rehearsal = Rehearsal::new();
+    let services = loaded.services().map(|(spec, place)| ("service", &spec.name, &spec.process, place));
+    let jobs = loaded.jobs().map(|(spec, place)| ("cron job", &spec.name, &spec.process, place));
+    let trouble: Vec<_> = services
+        .chain(jobs)
+        .filter_map(|(kind, name, process, place)| {
+            rehearsal.trouble(process).map(|text| (place, format!("{kind} '{name}': {text}")))
+        })
+        .collect();
+    for (place, message) in trouble {
+        loaded.add(Severity::Warning, place, message);
+    }
+}
+
+fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
+    for problem in &loaded.problems {
+        stdio::err(&format!("{problem}\n"));
+    }
+    if nothing {
+        fail(&APPLET, &loaded.nothing_to_run());
+    }
+    if !ok {
+        return 1;
+    }
+    let mut text = String::new();
+    for (spec, _) in loaded.services() {
+        let _ = writeln!(text, "service {}: {} ({})", spec.name, command(&spec.process), policy(spec));
+    }
+    for (spec, _) in loaded.jobs() {
+        let _ = writeln!(text, "job {}: {} at {} ({})", spec.name, command(&spec.process), spec.schedule, timing(spec));
+    }
+    print(&APPLET, &text)
+}
+
+fn command(process: &ProcessSpec) -> String {
+    let words = process.command.iter().map(|word| word.to_string_lossy());
+    joined(words)
+}
+
+/// Whom it runs as, and when it is restarted.
+fn policy(spec: &ServiceSpec) -> String {
+    let mut parts = vec![owner(&spec.process)];
+    if spec.oneshot {
+        parts.push("oneshot".into());
+    }
+    parts.push(format!("restart {}", restart(spec)));
+    if let Some(pidfile) = &spec.pidfile {
+        parts.push(format!("pidfile {}", pidfile.path.display()));
+    }
+    if !spec.autostart {
+        parts.push("not started by itself".into());
+    }
+    if spec.critical {
+        parts.push("critical".into());
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
+}
+
+fn restart(spec: &ServiceSpec) -> &'static str {
+    match spec.restart {
+        Restart::Always => "always",
+        Restart::OnFailure => "on-failure",
+        Restart::Never => "never",
+    }
+}
+
+fn timing(spec: &JobSpec) -> String {
+    let zone = match &spec.timezone {
+        Some(zone) => format!("zone {zone}"),
+        None => "local time".into(),
+    };
+    [owner(&spec.process), zone].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+fn owner(process: &ProcessSpec) -> String {
+    match (&process.identity.user, &process.identity.group) {
+        (Some(user), Some(group)) => format!("user {user}:{group}"),
+        (Some(user), None) => format!("user {user}"),
+        (None, Some(group)) => format!("group {group}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// `{"v":1,"ok":…,"problems":[…],"units":[…]}`
+fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
+    let mut json = format!("{{\"v\":1,\"ok\":{ok},\"problems\":[");
+    for problem in &loaded.problems {
+        push_problem(&mut json, problem);
+    }
+    if nothing {
+        let path = loaded.looked_in.as_str();
+        push_problem(&mut json, &Problem::of_file(Severity::Error, path, loaded.nothing_to_run()));
+    }
+    json.push_str("],\"units\":[");
+    // What was read of a broken configuration isn't what it asks for.
+    if ok {
+        for (spec, _) in loaded.services() {
+            push_unit(&mut json, "service", &spec.name, &spec.process);
+            let _ = write!(
+                json,
+                ",\"restart\":\"{}\",\"oneshot\":{},\"autostart\":{},\"critical\":{}}}",
+                restart(spec),
+                spec.oneshot,
+                spec.autostart,
+                spec.critical
+            );
+        }
+        for (spec, _) in loaded.jobs() {
+            push_unit(&mut json, "job", &spec.name, &spec.process);
+            push_text(&mut json, ",\"schedule\":", Some(&spec.schedule));
+            push_text(&mut json, ",\"timezone\":", spec.timezone.as_deref());
+            json.push('}');
+        }
+    }
+    json.push_str("]}\n");
+    json
+}
+
+fn push_problem(json: &mut String, problem: &Problem) {
+    separate(json);
+    push_text(json, "{\"file\":", Some(&problem.file));
+    if let Some(span) = problem.span {
+        let _ = write!(json, ",\"line\":{},\"column\":{}", span.at.line, span.at.column);
+    } else {
+        json.push_str(",\"line\":null,\"column\":null");
+    }
+    let _ = write!(json, ",\"severity\":\"{}\"", problem.severity.name());
+    push_text(json, ",\"message\":", Some(&problem.message));
+    json.push('}');
+}
+
+/// What services and jobs have in common; the object is left open.
+fn push_unit(json: &mut String, kind: &str, name: &str, process: &ProcessSpec) {
+    separate(json);
+    let _ = write!(json, "{{\"kind\":\"{kind}\"");
+    push_text(json, ",\"name\":", Some(name));
+    json.push_str(",\"command\":[");
+    for word in &process.command {
+        separate(json);
+        push_string(json, &lossy(word));
+    }
+    json.push(']');
+    push_text(json, ",\"user\":", process.identity.user.as_deref());
+    push_text(json, ",\"group\":", process.identity.group.as_deref());
+}
+
+fn push_text(json: &mut String, key: &str, text: Option<&str>) {
+    json.push_str(key);
+    match text {
+        Some(text) => push_string(json, text),
+        None => json.push_str("null"),
+    }
+}
+
+/// A comma, unless this is a list's first.
+fn separate(json: &mut String) {
+    if !json.ends_with('[') {
+        json.push(',');
+    }
+}
+
+fn lossy(text: &OsStr) -> Cow<'_, str> {
+    text.to_string_lossy()
+}

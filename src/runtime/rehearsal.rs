@@ -1,0 +1,103 @@
+//! A start that isn't performed: whether a unit's user and program are there now. For `check` only: when a unit
+//! really starts, an earlier one may have made what was missing.
+
+use super::configuration::can_be_program;
+use crate::launch::accounts::Accounts;
+use crate::launch::environment::{Variable, for_units};
+use crate::launch::plan::{Context, Ids, Plan};
+use crate::model::command::ProcessSpec;
+use crate::sys::fault::{Cause, Fault, interpreter};
+use crate::sys::identity;
+use rustix::io::Errno;
+use std::ffi::{CStr, OsStr};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// What starts are made in, read once for all units.
+pub struct Rehearsal {
+    environment: Vec<Variable>,
+    accounts: Accounts,
+    ids: Ids,
+}
+
+impl Rehearsal {
+    /// With this process's environment and the accounts as they are now.
+    pub fn new() -> Rehearsal {
+        let environment = for_units(std::env::vars_os());
+        Rehearsal { environment, accounts: identity::accounts(), ids: identity::ids() }
+    }
+
+    /// Why the process could not be started now, in the words that a failed start would have.
+    pub fn trouble(&self, spec: &ProcessSpec) -> Option<String> {
+        let context = Context {
+            environment: &self.environment,
+            extra: &[],
+            accounts: &self.accounts,
+            ids: &self.ids,
+            open_files: None,
+            foreground: false,
+        };
+        let plan = match Plan::new(spec, &context) {
+            Ok(plan) => plan,
+            Err(error) => return Some(error.to_string()),
+        };
+        if let Some(directory) = spec.working_dir.as_deref().filter(|directory| !directory.is_dir()) {
+            return Some(format!("the working directory '{}' is not there", directory.display()));
+        }
+        program(&plan, spec.working_dir.as_deref().unwrap_or(Path::new(""))).map(|fault| fault.to_string())
+    }
+}
+
+impl Default for Rehearsal {
+    fn default() -> Rehearsal {
+        Rehearsal::new()
+    }
+}
+
+/// The search of `sys::exec`, with a look where that one executes.
+fn program(plan: &Plan, directory: &Path) -> Option<Fault> {
+    let mut denied = None;
+    for candidate in &plan.candidates {
+        let path = path_of(candidate);
+        match look(&directory.join(&path)) {
+            Ok(()) => return None,
+            Err((Errno::NOENT | Errno::NOTDIR, Cause::Plain)) => {}
+            Err((errno @ Errno::ACCESS, cause)) => denied = denied.or(Some(Fault::Exec { path, errno, cause })),
+            Err((errno, cause)) => return Some(Fault::Exec { path, errno, cause }),
+        }
+    }
+    denied.or_else(|| {
+        let tried = plan.candidates.first().map(|text| path_of(text)).unwrap_or_default();
+        let (path, cause) = match plan.searched {
+            true => (tried.file_name().unwrap_or_default().into(), Cause::Searched),
+            false => (tried, Cause::Plain),
+        };
+        Some(Fault::Exec { path, errno: Errno::NOENT, cause })
+    })
+}
+
+fn path_of(text: &CStr) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(text.to_bytes()))
+}
+
+/// What exec would say to this file.
+fn look(path: &Path) -> Result<(), (Errno, Cause)> {
+    let metadata = fs::metadata(path).map_err(|error| (errno(&error), Cause::Plain))?;
+    if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
+        return Err((Errno::ACCESS, Cause::Plain));
+    }
+    if !can_be_program(path) {
+        return Err((Errno::NOEXEC, Cause::Plain));
+    }
+    match interpreter(path) {
+        Some(name) if !Path::new(&name).exists() => Err((Errno::NOENT, Cause::Interpreter(Some(name)))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
