@@ -167,7 +167,7 @@ fn jobs(config: PathBuf, wish: &Wish) -> u8 {
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
-    if !loaded.is_usable() {
+    if loaded.failed() {
         return 1;
     }
     let default = wish.zone.as_deref().or(loaded.config.settings.timezone.as_deref());
@@ -175,22 +175,16 @@ fn jobs(config: PathBuf, wish: &Wish) -> u8 {
         fail(&APPLET, &format!("there are no cron jobs (looked in {})", loaded.looked_in));
     }
     let mut firings: Vec<(Wall, Rc<Zone>, &str)> = Vec::new();
-    for job in &loaded.config.jobs {
+    for (job, schedule) in loaded.config.jobs.iter().zip(&loaded.schedules) {
         let zone = match zones.of_job(job.timezone.as_deref(), default) {
             Ok(zone) => zone,
             Err(error) => return failed(&error.to_string()),
         };
-        match Schedule::parse(&job.schedule) {
-            Ok(Parsed { schedule: Schedule::Reboot, .. }) => {
-                fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name));
-            }
-            Ok(parsed) => {
-                let coming = times(&parsed.schedule, &zone, wish.start(&zone)).take(wish.count as usize);
-                firings.extend(coming.map(|at| (at, Rc::clone(&zone), job.name.as_str())));
-            }
-            // Checked when the configuration was read.
-            Err(_) => return failed(&format!("the schedule of {} is invalid", job.name)),
+        if *schedule == Schedule::Reboot {
+            fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name));
         }
+        let coming = times(schedule, &zone, wish.start(&zone)).take(wish.count as usize);
+        firings.extend(coming.map(|at| (at, Rc::clone(&zone), job.name.as_str())));
     }
     firings.sort_by_key(|(at, _, _)| *at);
     let row = |(at, zone, name): &(Wall, Rc<Zone>, &str)| format!("{} {name}\n", Stamp { at: *at, zone });
