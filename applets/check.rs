@@ -66,8 +66,8 @@ fn run(line: &Line) -> u8 {
             problem.severity = Severity::Error;
         }
     }
-    let nothing = loaded.is_empty() && !loaded.failed();
-    let ok = !nothing && !loaded.failed();
+    let nothing = loaded.is_empty() && loaded.is_usable();
+    let ok = !nothing && loaded.is_usable();
     let printed = match json {
         true => print(&APPLET, &document(&loaded, ok, nothing)),
         false => tell(&loaded, ok, nothing),
@@ -77,7 +77,7 @@ fn run(line: &Line) -> u8 {
 
 /// Warns of what could not be started now.
 fn rehearse(loaded: &mut Loaded) {
-    if loaded.failed() || loaded.is_empty() {
+    if !loaded.is_usable() || loaded.is_empty() {
         return;
     }
     let rehearsal = Rehearsal::new();
@@ -115,8 +115,19 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
 }
 
 fn command(process: &ProcessSpec) -> String {
-    let words = process.command.iter().map(|word| word.to_string_lossy());
-    joined(words)
+    let line = joined(process.command.iter().map(|word| word.to_string_lossy()));
+    // One line a unit, and nothing that a terminal would obey.
+    line.chars()
+        .map(|c| {
+            if c == '\n' {
+                '⏎'
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Whom it runs as, and when it is restarted.

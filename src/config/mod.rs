@@ -14,6 +14,8 @@ mod problems;
 pub mod reading;
 pub mod schema;
 mod service_dir;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod yaml;
 
@@ -43,7 +45,7 @@ pub struct Sources {
 /// A configuration that was read.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// Only to be used unless it [`Loaded::failed`].
+    /// Only to be used if it [`Loaded::is_usable`].
     pub config: Config,
     /// The schedules of `config.jobs`, in the same order: read once, here.
     pub schedules: Vec<Schedule>,
@@ -88,9 +90,9 @@ pub struct Found<T> {
 }
 
 impl Loaded {
-    /// Whether it can't be used: some problem is an error.
-    pub fn failed(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    /// Whether it may be run: no problem is an error.
+    pub fn is_usable(&self) -> bool {
+        self.problems.iter().all(|problem| problem.severity != Severity::Error)
     }
 
     /// Whether it asks for nothing.
