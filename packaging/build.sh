@@ -28,21 +28,10 @@ intermediate=${CARGO_TARGET_DIR:-$root/target}/static
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# LLVM's unwinder: std for musl wants a libunwind.a, and gcc's libgcc_eh needs glibc.
-llvm_unwind() {
-	for file in /usr/lib/llvm-*/lib/libunwind.a; do
-		if [ -f "$file" ]; then
-			printf '%s\n' "$file"
-			return 0
-		fi
-	done
-	return 1
-}
-
 can_musl() { has rustup && rustup target list --installed 2>/dev/null | grep -qx "$musl"; }
 
 can_rebuild() {
-	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && llvm_unwind >/dev/null &&
+	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && has ar &&
 		[ -f "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ]
 }
 
@@ -85,7 +74,10 @@ case $way in
 		can_rebuild || fail "the distribution's Rust source is not complete (packaging/setup.sh)"
 		say "$(/usr/bin/rustc --version | cut -d' ' -f1,2) of the distribution, std rebuilt for $musl"
 		mkdir -p "$intermediate/$way/lib"
-		cp "$(llvm_unwind)" "$intermediate/$way/lib/libunwind.a"
+		# gcc's unwinder needs glibc, LLVM's is one more package: this binary needs neither.
+		musl-gcc -Os -ffunction-sections -c packaging/unwind.c -o "$intermediate/$way/lib/unwind.o"
+		rm -f "$intermediate/$way/lib/libunwind.a"
+		ar rcs "$intermediate/$way/lib/libunwind.a" "$intermediate/$way/lib/unwind.o"
 		common_flags
 		flag -Clink-self-contained=no -Clinker=musl-gcc "-L$intermediate/$way/lib"
 		# Places in panic messages and derived Debug texts, which nothing prints, are a tenth of the binary.

@@ -2,8 +2,8 @@
 # Installs what building and testing need beyond Rust itself, on Debian and its kin. What is there already is left alone;
 # run it again at any time.
 #
-#   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl, LLVM's
-#               unwinder (where rustup has the musl target, or can add it, that serves too)
+#   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl (where
+#               rustup has the musl target, or can add it, that serves too)
 #   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything
 set -eu
 
@@ -27,7 +27,7 @@ has debootstrap || need debootstrap
 has unshare || need util-linux
 
 rebuilds_std() {
-	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && ls /usr/lib/llvm-*/lib/libunwind.a >/dev/null 2>&1 &&
+	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && has ar &&
 		[ -e "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ]
 }
 has_musl() { has rustup && rustup target list --installed 2>/dev/null | grep -qx "$(uname -m)-unknown-linux-musl"; }
@@ -43,9 +43,8 @@ known() { apt-cache show "$1" >/dev/null 2>&1; } # PACKAGE
 install() { say "installing $*" && as_root apt-get install -q -y --no-install-recommends "$@" </dev/null; } # PACKAGE…
 
 if [ -n "$static" ]; then
-	unwind=$(apt-cache search --names-only '^libunwind-[0-9]+-dev$' | cut -d' ' -f1 | sort -t- -k2n | head -n 1)
-	if known rustc-web && known cargo-web && known rust-web-src && [ -n "$unwind" ]; then
-		install rustc-web cargo-web rust-web-src musl-tools "$unwind"
+	if known rustc-web && known cargo-web && known rust-web-src; then
+		install rustc-web cargo-web rust-web-src musl-tools
 	elif has rustup && rustup target add "$(uname -m)-unknown-linux-musl"; then
 		say "rustup's musl target added"
 	else

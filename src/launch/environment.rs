@@ -61,3 +61,44 @@ fn set(environment: &mut Vec<Variable>, name: &OsStr, value: &OsStr) {
 pub fn get<'a>(environment: &'a [Variable], name: &str) -> Option<&'a OsStr> {
     environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(text: &str) -> Vec<Variable> {
+        text.split_whitespace().filter_map(|word| word.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
+    }
+
+    fn person(name: Option<&str>) -> Person {
+        Person { name: name.map(Into::into), home: "/srv".into(), shell: "/bin/ash".into() }
+    }
+
+    #[test]
+    fn later_layers_win_and_keep_the_place() {
+        let base = variables("A=1 HOME=/root B=2 A=3 USER=root LOGNAME=root");
+        let merged = merge(&base, None, &[&variables("B=4 C=5"), &variables("C=6 C=7")]);
+        assert_eq!(merged, variables("A=1 HOME=/root B=4 A=3 USER=root LOGNAME=root C=7"));
+        assert_eq!(merge(&base, None, &[&variables("A=9")])[..2], variables("A=9 HOME=/root"));
+        assert_eq!(merge(&base, None, &[&variables("A=9")]).len(), 5);
+        assert_eq!(get(&base, "A"), Some(OsStr::new("1")));
+    }
+
+    #[test]
+    fn the_user_is_told_unless_set() {
+        let base = variables("USER=root HOME=/root LOGNAME=root");
+        let user = person(Some("web"));
+        assert_eq!(merge(&base, Some(&user), &[]), variables("USER=web HOME=/srv LOGNAME=web SHELL=/bin/ash"));
+        let set = variables("HOME=/mine LOGNAME=me");
+        assert_eq!(merge(&base, Some(&user), &[&set]), variables("USER=web HOME=/mine LOGNAME=me SHELL=/bin/ash"));
+        // Nobody's name rather than root's.
+        assert_eq!(merge(&base, Some(&person(None)), &[]), variables("HOME=/srv SHELL=/bin/ash"));
+    }
+
+    #[test]
+    fn units_do_not_inherit_what_was_told_to_wingmate() {
+        let found =
+            variables("A=1 NOTIFY_SOCKET=@x WATCHDOG_USEC=5 WATCHDOG_PID=1 LISTEN_FDS=2 LISTEN_PID=1 LISTENER=y");
+        assert_eq!(for_units(found), variables("A=1 LISTENER=y"));
+    }
+}

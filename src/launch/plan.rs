@@ -192,3 +192,144 @@ fn variable((name, value): &Variable) -> Result<CString, PlanError> {
 fn cstring(bytes: &[u8], place: impl FnOnce() -> Place) -> Result<CString, PlanError> {
     CString::new(bytes).map_err(|_| PlanError::Nul(place()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch::accounts::Table;
+    use crate::model::command::Identity;
+
+    fn id(raw: u32) -> (Uid, Gid) {
+        (Uid::from_raw(raw).unwrap(), Gid::from_raw(raw).unwrap())
+    }
+
+    fn ids(uids: [u32; 3], gids: [u32; 3], groups: &[u32], may_set_groups: bool) -> Ids {
+        let groups = groups.iter().map(|raw| id(*raw).1).collect();
+        Ids { uids: uids.map(|raw| id(raw).0), gids: gids.map(|raw| id(raw).1), groups, may_set_groups }
+    }
+
+    fn root() -> Ids {
+        ids([0; 3], [0; 3], &[0], true)
+    }
+
+    fn spec(words: &[&str], user: &str) -> ProcessSpec {
+        let user = (!user.is_empty()).then(|| user.to_owned());
+        ProcessSpec {
+            command: words.iter().map(Into::into).collect(),
+            identity: Identity { user, group: None },
+            session: Session::Inherit,
+            ..ProcessSpec::default()
+        }
+    }
+
+    fn planned(spec: &ProcessSpec, ids: &Ids, change: impl FnOnce(&mut Context<'_>)) -> Result<Plan, PlanError> {
+        layered(spec, ids, &[], &[], change)
+    }
+
+    fn layered(
+        spec: &ProcessSpec,
+        ids: &Ids,
+        environment: &[Variable],
+        extra: &[Variable],
+        change: impl FnOnce(&mut Context<'_>),
+    ) -> Result<Plan, PlanError> {
+        let accounts = Accounts {
+            passwd: Table::Text(b"root:x:0:0::/root:/bin/sh\nweb:x:33:33::/srv:/bin/sh\n".to_vec()),
+            group: Table::Text(b"adm:x:4:web\n".to_vec()),
+        };
+        let mut context = Context { environment, extra, accounts: &accounts, ids, open_files: None, foreground: false };
+        change(&mut context);
+        Plan::new(spec, &context)
+    }
+
+    fn spoken(plan: &Plan) -> Vec<String> {
+        plan.steps.iter().map(Step::to_string).collect()
+    }
+
+    #[test]
+    fn steps_come_in_the_order_that_the_kernel_demands() {
+        let spec = ProcessSpec { session: Session::Own, working_dir: Some("/srv".into()), ..spec(&["x"], "web") };
+        let plan = planned(&spec, &root(), |context| {
+            context.open_files = Some(Limit { soft: 1024, hard: 4096 });
+            context.foreground = true;
+        });
+        assert_eq!(
+            spoken(&plan.unwrap()),
+            [
+                "setting the limit on open files to 1024:4096",
+                "beginning a session",
+                "taking the terminal's foreground",
+                "setting supplementary groups",
+                "setting the group id to 33",
+                "setting the user id to 33",
+                "changing to directory '/srv'",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_so_already_is_not_set() {
+        let groups = "setting supplementary groups";
+        let (gid, uid) = ("setting the group id to 33", "setting the user id to 33");
+        let rows: [(Ids, &[&str], usize); 8] = [
+            (ids([33; 3], [33; 3], &[4, 33], false), &[], 0),
+            (ids([33; 3], [33; 3], &[4, 33], true), &[], 0),
+            (ids([33; 3], [33; 3], &[], true), &[groups], 0),
+            // Asking for what one is needs no right; what can't be set then stays, with a notice.
+            (ids([33; 3], [33; 3], &[], false), &[], 1),
+            // A saved or effective id is a way back.
+            (ids([33, 33, 0], [33; 3], &[4, 33], false), &[uid], 0),
+            (ids([33, 0, 33], [33, 0, 33], &[4, 33], true), &[gid, uid], 0),
+            (ids([33; 3], [33, 33, 0], &[], false), &[groups, gid], 0),
+            (ids([0; 3], [0; 3], &[0], false), &[groups, gid, uid], 0),
+        ];
+        for (number, (ids, expected, notices)) in rows.iter().enumerate() {
+            let plan = planned(&spec(&["x"], "web"), ids, |_| {}).unwrap();
+            assert_eq!(spoken(&plan), *expected, "row {number}");
+            assert_eq!(plan.notices.len(), *notices, "row {number}");
+        }
+        assert!(planned(&spec(&["x"], ""), &root(), |_| {}).unwrap().steps.is_empty());
+    }
+
+    #[test]
+    fn programs_are_searched_in_the_childs_path() {
+        let search = |program: &str, path: Option<&str>| {
+            let environ = path.map(|path| ("PATH".into(), path.into())).into_iter().collect();
+            let spec = ProcessSpec { environ, ..spec(&[program], "") };
+            let base = [("PATH".into(), "/base".into())];
+            let plan = layered(&spec, &root(), &base, &[], |_| {}).unwrap();
+            plan.candidates.into_iter().map(|path| path.into_string().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(search("ls", None), ["/base/ls"]);
+        assert_eq!(search("ls", Some("/a:/b/")), ["/a/ls", "/b//ls"]);
+        assert_eq!(search("ls", Some("/a::/b:")), ["/a/ls", "ls", "/b/ls", "ls"]);
+        assert_eq!(search("./ls", Some("/a")), ["./ls"]);
+        assert_eq!(search("", Some("/a")), [""]);
+        let plan = planned(&spec(&["ls"], ""), &root(), |_| {}).unwrap();
+        assert_eq!(plan.candidates.len(), DEFAULT_PATH.split(':').count());
+        assert_eq!(plan.candidates[0].to_str(), Ok("/usr/local/sbin/ls"));
+    }
+
+    #[test]
+    fn wingmates_own_variables_win() {
+        let environ = vec![("HOME".into(), "/mine".into()), ("WINGMATE_JOB".into(), "theirs".into())];
+        let extra = [("WINGMATE_JOB".into(), "backup".into())];
+        let spec = ProcessSpec { environ, ..spec(&["x"], "web") };
+        let plan = layered(&spec, &root(), &[], &extra, |_| {}).unwrap();
+        let told: Vec<_> = plan.envp.iter().map(|variable| variable.to_str().unwrap()).collect();
+        assert_eq!(told, ["HOME=/mine", "SHELL=/bin/sh", "USER=web", "LOGNAME=web", "WINGMATE_JOB=backup"]);
+    }
+
+    #[test]
+    fn what_no_kernel_could_take_is_refused() {
+        let refused = |spec: &ProcessSpec| planned(spec, &root(), |_| {}).unwrap_err().to_string();
+        assert_eq!(refused(&spec(&[], "")), "the command is empty");
+        assert_eq!(refused(&spec(&["a", "b\0c"], "")), "a NUL character in the command");
+        let environ = vec![("KEY".into(), "a\0b".into())];
+        let nul = ProcessSpec { environ, ..spec(&["a"], "") };
+        assert_eq!(refused(&nul), "a NUL character in the environment variable 'KEY'");
+        let nul = ProcessSpec { working_dir: Some("/a\0".into()), ..spec(&["a"], "") };
+        assert_eq!(refused(&nul), "a NUL character in the working directory");
+        assert_eq!(refused(&spec(&["a"], "nosuch")), "unknown user 'nosuch' in /etc/passwd");
+    }
+}

@@ -3,7 +3,7 @@
 //! A line is never copied to be looked at: [`Pieces`] lends it out of the read buffer; only what has no newline
 //! yet is kept. Where a line that is too long is cut depends on its bytes alone, not on how they came.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use std::time::Duration;
 
 /// A line may grow to this many bytes before it comes in pieces (spec/logging.md).
@@ -53,40 +53,71 @@ impl<'a> Piece<'a> {
 
 /// The pieces that what was kept and a new chunk make together, in order. What is left over then is given to
 /// [`Lines::keep`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pieces<'a> {
     head: &'a [u8],
     chunk: &'a [u8],
+    at: Mark,
     limit: usize,
 }
 
-/// How much of what was kept and of the chunk no piece was made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Left {
+/// How much of what was kept and of the chunk has become pieces.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark {
     head: usize,
     chunk: usize,
 }
 
 impl<'a> Pieces<'a> {
-    /// What is left over so far.
-    pub fn left(&self) -> Left {
-        Left { head: self.head.len(), chunk: self.chunk.len() }
+    /// How far it is.
+    pub fn mark(&self) -> Mark {
+        self.at
     }
 
-    /// The first `len` bytes of head and chunk together.
+    /// Goes back to where it was.
+    pub fn back_to(&mut self, mark: Mark) {
+        self.at = mark;
+    }
+
+    /// What is left of the chunk, if nothing that was kept comes before it and none of its lines can be too long:
+    /// whoever finds whole lines at its front may [`Pieces::pass`] them.
+    pub fn plain(&self) -> &'a [u8] {
+        let (head, chunk) = self.rest();
+        if head.is_empty() && chunk.len() <= self.limit { chunk } else { &[] }
+    }
+
+    /// Goes on behind that many bytes of the chunk.
+    pub fn pass(&mut self, bytes: usize) {
+        self.at.chunk += bytes;
+    }
+
+    /// All whole lines of the chunk at once as if they were one, where they are [`Pieces::plain`].
+    pub fn whole_lines(&mut self) -> Option<Piece<'a>> {
+        memrchr(b'\n', self.plain()).map(|end| self.take(end + 1, true))
+    }
+
+    fn rest(&self) -> (&'a [u8], &'a [u8]) {
+        let head = self.head.get(self.at.head..).unwrap_or_default();
+        (head, self.chunk.get(self.at.chunk..).unwrap_or_default())
+    }
+
+    /// The first `len` bytes of what is left of head and chunk together.
     fn take(&mut self, len: usize, whole: bool) -> Piece<'a> {
-        let (head, rest) = self.head.split_at(len.min(self.head.len()));
-        let (tail, chunk) = self.chunk.split_at((len - head.len()).min(self.chunk.len()));
-        (self.head, self.chunk) = (rest, chunk);
+        let (head, chunk) = self.rest();
+        let head = head.get(..len).unwrap_or(head);
+        let tail = chunk.get(..len - head.len()).unwrap_or(chunk);
+        self.at.head += head.len();
+        self.at.chunk += tail.len();
         Piece { head, tail, whole }
     }
 
     /// Where to cut a line that is longer than the limit: there, or up to 3 bytes before if a UTF-8 character
     /// would be cut in two.
     fn cut(&self) -> usize {
-        let byte = |at: usize| match at.checked_sub(self.head.len()) {
-            None => self.head.get(at),
-            Some(at) => self.chunk.get(at),
+        let (head, chunk) = self.rest();
+        let byte = |at: usize| match at.checked_sub(head.len()) {
+            None => head.get(at),
+            Some(at) => chunk.get(at),
         };
         let continues = |at: usize| byte(at).is_some_and(|b| b & 0xc0 == 0x80);
         let before = (0..4).map(|back| self.limit.saturating_sub(back)).find(|at| !continues(*at));
@@ -98,9 +129,10 @@ impl<'a> Iterator for Pieces<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        match memchr(b'\n', self.chunk) {
-            Some(end) if self.head.len() + end <= self.limit => Some(self.take(self.head.len() + end + 1, true)),
-            None if self.head.len() + self.chunk.len() <= self.limit => None,
+        let (head, chunk) = self.rest();
+        match memchr(b'\n', chunk) {
+            Some(end) if head.len() + end <= self.limit => Some(self.take(head.len() + end + 1, true)),
+            None if head.len() + chunk.len() <= self.limit => None,
             _ => Some(self.take(self.cut(), false)),
         }
     }
@@ -109,18 +141,17 @@ impl<'a> Iterator for Pieces<'a> {
 impl Lines {
     /// The pieces of what is kept and `chunk`, none longer than `limit` bytes (at least 4).
     pub fn pieces<'a>(&'a self, chunk: &'a [u8], limit: usize) -> Pieces<'a> {
-        Pieces { head: &self.kept, chunk, limit: limit.max(4) }
+        Pieces { head: &self.kept, chunk, at: Mark::default(), limit: limit.max(4) }
     }
 
-    /// Keeps what [`Pieces`] left over of `chunk`. `unseen`: it stopped early and there may be lines in it.
-    pub fn keep(&mut self, chunk: &[u8], left: Left, unseen: bool) {
-        let rest = chunk.get(chunk.len().saturating_sub(left.chunk)..).unwrap_or_default();
-        let gone = self.kept.len().saturating_sub(left.head);
-        if gone > 0 && left.head == 0 {
+    /// Keeps what of `chunk` [`Pieces`] hasn't come to. `unseen`: it stopped early and there may be lines in it.
+    pub fn keep(&mut self, chunk: &[u8], done: Mark, unseen: bool) {
+        let rest = chunk.get(done.chunk..).unwrap_or_default();
+        if done.head >= self.kept.len() {
             // Nothing is held for a silent stream.
             self.kept = Vec::new();
         } else {
-            self.kept.drain(..gone);
+            self.kept.drain(..done.head);
         }
         if self.kept.capacity() - self.kept.len() < rest.len() {
             // Doubling, but not past the bound of a line.
@@ -171,8 +202,8 @@ mod tests {
             for piece in &mut pieces {
                 out.push(([piece.head, piece.tail].concat(), piece.whole));
             }
-            let left = pieces.left();
-            lines.keep(chunk, left, false);
+            let done = pieces.mark();
+            lines.keep(chunk, done, false);
         }
         (out, lines.take())
     }
@@ -220,14 +251,23 @@ mod tests {
     #[test]
     fn a_limit_that_shrank_cuts_what_was_kept() {
         let mut lines = Lines::default();
-        let left = lines.pieces(b"0123456789", 100).left();
-        lines.keep(b"0123456789", left, false);
+        let done = lines.pieces(b"0123456789", 100).mark();
+        lines.keep(b"0123456789", done, false);
         let mut pieces = lines.pieces(b"abc\n", 4);
         let texts: Vec<_> = (&mut pieces).map(|p| [p.text().0, p.text().1].concat()).collect();
         assert_eq!(texts, [&b"0123"[..], b"4567", b"89abc".get(..4).unwrap(), b"c"]);
-        let left = pieces.left();
-        lines.keep(b"abc\n", left, false);
+        let done = pieces.mark();
+        lines.keep(b"abc\n", done, false);
         assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn whole_lines_can_be_had_at_once() {
+        let lines = Lines::default();
+        let mut pieces = lines.pieces(b"a\nb\nc", 100);
+        assert_eq!(pieces.whole_lines().map(|p| p.tail), Some(&b"a\nb\n"[..]));
+        assert_eq!((pieces.whole_lines(), pieces.next()), (None, None));
+        assert_eq!(lines.pieces(b"a\nb\nc", 4).whole_lines(), None);
     }
 
     #[test]
@@ -235,8 +275,8 @@ mod tests {
         let mut lines = Lines::default();
         let mut pieces = lines.pieces(b"a\nb\nc", 100);
         assert_eq!(pieces.next().map(|p| p.tail), Some(&b"a\n"[..]));
-        let left = pieces.left();
-        lines.keep(b"a\nb\nc", left, true);
+        let done = pieces.mark();
+        lines.keep(b"a\nb\nc", done, true);
         assert!(!lines.is_partial());
         assert_eq!(lines.take_unseen(), Some(b"b\nc".to_vec()));
         assert_eq!((lines.take_unseen(), lines.len()), (None, 0));
@@ -247,8 +287,8 @@ mod tests {
         let mut lines = Lines::default();
         let chunk = [b'x'; 60_000];
         for _ in 0..(LONGEST / chunk.len()) {
-            let left = lines.pieces(&chunk, LONGEST).left();
-            lines.keep(&chunk, left, false);
+            let done = lines.pieces(&chunk, LONGEST).mark();
+            lines.keep(&chunk, done, false);
         }
         assert!(lines.len() > LONGEST - chunk.len() && lines.kept.capacity() <= LONGEST);
     }

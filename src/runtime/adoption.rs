@@ -158,6 +158,19 @@ impl Loop {
         }
     }
 
+    /// Daemons that ended as their starter's children come to us when that goes: their status counts, so they are
+    /// reaped before it.
+    pub(super) fn take_unreaped(&mut self, now: Now) {
+        let units: Vec<UnitId> = self.adoptions.keys().copied().collect();
+        for unit in units {
+            if let Some((life, pid)) = self.supervisor.unreaped(unit) {
+                if let Some(exit) = reap::reap(pid) {
+                    self.tell_end(unit, life, pid, Some(exit), now);
+                }
+            }
+        }
+    }
+
     /// A dead process's own watch is over.
     pub(super) fn unwatch(&mut self, unit: UnitId, pid: Pid) {
         if let Some(adoption) = self.adoptions.get_mut(&unit) {

@@ -41,7 +41,7 @@ pub struct Options {
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
 enum BootError {
-    #[error("nothing to run: no services, cron jobs or command (looked in {0})")]
+    #[error("{0}")]
     Nothing(String),
     #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
     Files { needed: u64, limit: u64 },
@@ -68,7 +68,7 @@ pub fn run(options: Options) -> u8 {
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
-    if !loaded.is_usable() {
+    if loaded.failed() {
         return 1;
     }
     match prepare(options, loaded, &mut zones) {
@@ -83,10 +83,10 @@ fn refuse(error: &BootError) -> u8 {
 }
 
 fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, BootError> {
-    let mut config = loaded.config;
-    if config.services.is_empty() && config.jobs.is_empty() && options.command.is_none() {
-        return Err(BootError::Nothing(loaded.looked_in));
+    if loaded.is_empty() && options.command.is_none() {
+        return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
+    let mut config = loaded.config;
     let settings = &mut config.settings;
     settings.log.format = options.log_format.unwrap_or(settings.log.format);
     settings.log.level = options.log_level.unwrap_or(settings.log.level);

@@ -18,11 +18,8 @@ impl Loop {
         for one in ready {
             match one.token {
                 SIGNALS => self.take_signals(now),
-                RUNS => {
-                    if self.runs.take() == Fired::ClockSet {
-                        self.events.push(Event::ClockSet);
-                    }
-                }
+                RUNS if self.runs.take() == Fired::ClockSet => self.events.push(Event::ClockSet),
+                RUNS => {}
                 BEATS => self.beats.take(),
                 token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
                 token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
@@ -61,6 +58,7 @@ impl Loop {
     /// A dead child: while its number is still its own, its group is signalled if leftovers must go.
     fn bury(&mut self, pid: Pid, exit: Exit, now: Now) {
         self.look_before_burial(pid, now);
+        self.take_unreaped(now);
         let Some((unit, life)) = self.children.remove(&pid) else {
             reap::reap(pid);
             return self.events.push(Event::OrphanReaped);

@@ -13,6 +13,7 @@
 
 pub mod notes;
 pub mod outlet;
+pub mod page;
 pub mod printer;
 pub mod stream;
 
@@ -29,7 +30,8 @@ use outlet::Outlet;
 use printer::Printer;
 pub use printer::Zone;
 use rustix::io::Errno;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use stream::{Pumped, Source};
@@ -163,9 +165,8 @@ impl Outputs {
             }
             Ok(Unit { name: name.into(), streams, leaving: false })
         };
-        if !self.units.contains_key(&id) {
-            let unit = make().map_err(|source| OpenError { unit: name.to_owned(), source })?;
-            self.units.insert(id, unit);
+        if let Entry::Vacant(place) = self.units.entry(id) {
+            place.insert(make().map_err(|source| OpenError { unit: name.to_owned(), source })?);
         }
         if let Some((user, group)) = owner {
             self.give(id, user, group);

@@ -421,8 +421,7 @@ impl<'a> Loop<'a> {
                 (self.say)(&format!("process {} may not be stopped: it is another user's", facts.pid));
             }
         }
-        let starter_lives = self.machine.starter().is_some();
-        if !sweep.is_clean(&below) || (starter_lives && self.outcome.is_none()) {
+        if !sweep.is_clean(&below, self.us) || self.outcome.is_none() {
             self.sweep = Some(sweep);
         }
     }

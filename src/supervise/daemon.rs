@@ -69,6 +69,20 @@ impl Service {
         }
     }
 
+    /// A daemon that ended as its starter's child, unreaped by us.
+    pub fn unreaped(&self) -> Option<(Life, Pid)> {
+        match &self.state {
+            State::Adopting(adopting) => adopting.proxy.unreaped().map(|pid| (self.life, pid)),
+            State::Stopped
+            | State::Starting
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed => None,
+        }
+    }
+
     /// The starter or the daemon has ended.
     pub(super) fn forker_exited(&mut self, death: Death, now: Mono, actions: &mut Vec<Action>) {
         let event = proxy::Event::Exited { pid: death.pid, exit: death.exit, lingering: death.lingering };

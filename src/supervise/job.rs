@@ -183,6 +183,13 @@ impl Job {
         }
     }
 
+    /// Everything is about to be stopped: an order to launch that wasn't carried out yet is taken back.
+    pub fn hold(&mut self) {
+        if let State::Starting = self.state {
+            self.state = State::Idle;
+        }
+    }
+
     /// SIGKILL to whatever is left of it, now.
     pub fn kill(&mut self, now: Mono, actions: &mut Vec<Action>) {
         if let State::Stopping { ending, .. } = &mut self.state {

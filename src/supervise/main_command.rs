@@ -119,7 +119,7 @@ impl MainCommand {
     /// It is to end within `limit`; `signal` is its stop signal.
     pub fn stop(&mut self, signal: Signal, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
         match &mut self.state {
-            State::Waiting { .. } => {
+            State::Waiting { .. } | State::Starting { .. } => {
                 self.state = State::Ended { end: None };
                 self.say(actions, Level::Info, "not started: told to stop before".into(), "stopped", None, None);
             }
@@ -132,7 +132,7 @@ impl MainCommand {
                 self.state = State::Stopping { ending, since: *since };
             }
             State::Stopping { ending, .. } => ending.hasten(now + limit),
-            State::Starting { .. } | State::Ended { .. } => {}
+            State::Ended { .. } => {}
         }
     }
 

@@ -35,7 +35,7 @@ use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
-use crate::model::unit::{MAIN, Pid, UnitId};
+use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
 use crate::schedule::zone::Zone;
@@ -73,7 +73,7 @@ pub struct PlannedJob {
 enum Unit {
     Service(Box<Service>),
     Job(Box<Job>),
-    Main(MainCommand),
+    Main(Box<MainCommand>),
 }
 
 /// All units, and what becomes of them.
@@ -115,7 +115,7 @@ impl Supervisor {
             units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
         }
         if let Some(process) = plan.main {
-            units.push(Unit::Main(MainCommand::new(number(units.len()), process)));
+            units.push(Unit::Main(Box::new(MainCommand::new(number(units.len()), process))));
         }
         Supervisor {
             units,
@@ -194,6 +194,10 @@ impl Supervisor {
         if self.left || !self.begun {
             return;
         }
+        // Before anything else: nothing is started in the turn that brings the end.
+        if self.shutdown.is_none() {
+            self.look_for_an_end(now);
+        }
         for unit in self.timers.due(now.mono) {
             self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.expire(now.mono, actions),
@@ -205,7 +209,6 @@ impl Supervisor {
             for firing in self.queue.due(now) {
                 self.fire(firing.job, firing.scheduled, firing.missed);
             }
-            self.look_for_an_end(now);
         }
         if self.shutdown.is_some() {
             self.go_on_stopping(now.mono);
@@ -249,6 +252,14 @@ impl Supervisor {
     pub fn pidfile(&self, unit: UnitId) -> Option<&Path> {
         match self.units.get(unit.0 as usize)? {
             Unit::Service(service) => service.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path()),
+            Unit::Job(_) | Unit::Main(_) => None,
+        }
+    }
+
+    /// A daemon of this unit that ended as its starter's child: when the starter goes, its status is ours to have.
+    pub fn unreaped(&self, unit: UnitId) -> Option<(Life, Pid)> {
+        match self.units.get(unit.0 as usize)? {
+            Unit::Service(service) => service.unreaped(),
             Unit::Job(_) | Unit::Main(_) => None,
         }
     }

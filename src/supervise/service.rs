@@ -432,10 +432,11 @@ impl Service {
         }
     }
 
-    /// From now on it isn't restarted when it ends: everything is about to be stopped, wave by wave.
+    /// From now on it isn't restarted when it ends: everything is about to be stopped, wave by wave. An order to
+    /// launch that wasn't carried out yet is taken back by the caller.
     pub fn hold(&mut self, actions: &mut Vec<Action>) {
         self.wanted = Wanted::Down;
-        if let State::Backoff { .. } = self.state {
+        if let State::Backoff { .. } | State::Starting = self.state {
             self.state = State::Stopped;
             self.say(actions, Level::Info, "stopped".into(), "stopped", None);
         }

@@ -14,6 +14,8 @@ use std::time::Duration;
 impl Supervisor {
     /// Begins the shutdown; `signal` is the main command's stop signal.
     pub(super) fn stop_everything(&mut self, reason: Reason, signal: Signal, now: Now) {
+        // Launches are answered in the turn that ordered them, so whatever is starting is ordered in this list.
+        self.actions.retain(|action| !matches!(action, Action::Launch { .. }));
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for index in 0..self.units.len() {
             let unit = number(index);
@@ -22,7 +24,11 @@ impl Supervisor {
                     service.hold(actions);
                     second.push(unit);
                 }
-                Unit::Job(_) | Unit::Main(_) => first.push(unit),
+                Unit::Job(job) => {
+                    job.hold();
+                    first.push(unit);
+                }
+                Unit::Main(_) => first.push(unit),
             });
         }
         let up = (0..self.units.len()).filter(|index| !self.is_down(number(*index))).count();

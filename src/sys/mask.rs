@@ -6,6 +6,7 @@
 //! Unsafe: the bare rt_sigprocmask (the C library's leaves its own signals out), sigaction, and the link section.
 #![allow(unsafe_code)]
 
+use crate::model::signal::Signal;
 use rustix::io::Errno;
 use std::mem::{MaybeUninit, size_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -72,9 +73,9 @@ pub(super) fn restore_pipe(found: bool) {
     ignore(libc::SIGPIPE, !found || PIPE_IGNORED.load(Relaxed));
 }
 
-/// A child's end is told and its status kept, whatever was found.
-pub(super) fn notice_children() {
-    ignore(libc::SIGCHLD, false);
+/// The default disposition again, whatever was found.
+pub(super) fn take(signal: Signal) {
+    ignore(signal.number(), false);
 }
 
 fn ignore(signal: i32, ignored: bool) {

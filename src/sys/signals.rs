@@ -43,18 +43,26 @@ pub fn block_all() -> Result<()> {
     if unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) } != 0 {
         return Err(last_errno());
     }
-    for number in 1..=libc::SIGRTMAX() {
-        if number == libc::SIGKILL || number == libc::SIGSTOP || FAULTS.contains(&number) {
-            continue;
-        }
-        // SAFETY: SIG_DFL with an empty mask is a valid action; the C library refuses its own signals (EINVAL).
-        unsafe {
-            let mut action: libc::sigaction = MaybeUninit::zeroed().assume_init();
-            action.sa_sigaction = libc::SIG_DFL;
-            libc::sigaction(number, &action, std::ptr::null_mut());
+    (1..=64).filter(|number| !FAULTS.contains(number)).for_each(undo_ignoring);
+    Ok(())
+}
+
+/// The kernel's struct sigaction: handler, flags, restorer, mask. All zero is SIG_DFL.
+type KernelAction = [u64; 4];
+
+/// Gives an ignored signal its default disposition. Others are left alone: setting the default of a signal that is
+/// ignored by default drops one that is pending.
+fn undo_ignoring(number: i32) {
+    let (none, mut found): (KernelAction, KernelAction) = ([0; 4], [0; 4]);
+    // SAFETY: the kernel reads and fills at most four words, and takes masks of 8 bytes. Called directly because the
+    // C libraries refuse the signals that they keep to themselves (32 to 34), which may be found ignored too.
+    unsafe {
+        let null = std::ptr::null_mut::<KernelAction>();
+        let known = libc::syscall(libc::SYS_rt_sigaction, number, null, &raw mut found, 8);
+        if known == 0 && found.first() == Some(&(libc::SIG_IGN as u64)) {
+            libc::syscall(libc::SYS_rt_sigaction, number, &raw const none, null, 8);
         }
     }
-    Ok(())
 }
 
 impl Signals {

@@ -382,17 +382,19 @@ mod tests {
     fn names_the_loader_that_is_missing() {
         let place = Place::new("loader");
         let mut elf = fs::read("/bin/sh").unwrap();
-        let name = b"/lib64/ld-linux-x86-64.so.2";
-        let Some(at) = elf.windows(name.len()).position(|window| window == name) else {
-            panic!("/bin/sh isn't dynamically linked for this machine: nothing to test with");
+        // /lib64/ld-linux-x86-64.so.2, /lib/ld-musl-aarch64.so.1 …: the first such text is PT_INTERP.
+        let Some(at) = elf.windows(4).position(|window| window == b"/ld-") else {
+            rustix::io::write(rustix::stdio::stderr(), b"NOT TESTED: /bin/sh is static, it has no loader\n").unwrap();
+            return;
         };
-        elf[at + 1..at + 4].copy_from_slice(b"GIB");
+        elf[at + 1..at + 3].copy_from_slice(b"no");
         let path = place.file("program", &elf, 0o755);
         let text = fault(&command(&[&path])).to_string();
-        assert!(text.contains("its interpreter '/GIB64/ld-linux-x86-64.so.2' is missing"), "{text}");
+        let expected = format!("cannot execute '{path}': its interpreter '/lib");
+        assert!(text.starts_with(&expected) && text.contains("/no-") && text.contains("' is missing: "), "{text}");
         // Relative to where it would have run.
         let spec = ProcessSpec { working_dir: Some(place.0.clone()), ..command(&["./program"]) };
-        assert!(fault(&spec).to_string().contains("'/GIB64/"), "{}", fault(&spec));
+        assert!(fault(&spec).to_string().contains("/no-"), "{}", fault(&spec));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! The one case: `wmexec --setsid` by the leader of a process group, whom the kernel refuses a session.
 
 use super::fault::Fault;
-use super::mask::{Found, Mask, notice_children};
-use super::signals::{Signals, block_all};
+use super::mask::{Found, Mask, take};
+use super::signals::Signals;
 use super::{processes, reap, spawn};
 use crate::launch::plan::Plan;
 use crate::model::exit::Exit;
@@ -38,13 +38,15 @@ pub fn standing() -> Standing {
 /// signal on to it, and gives its end.
 pub fn stand_in(plan: &Plan) -> Result<Exit, Fault> {
     let found = Found::at_start();
-    notice_children();
+    // Ignored, it would take the status away.
+    take(Signal::CHLD);
     Mask::ALL.set();
     let pid = spawn::spawn_as(plan, [None; 3], found).inspect_err(|_| {
         found.mask.set();
     })?;
     let waiting = |errno| Fault::Wait { errno };
-    block_all().map_err(waiting)?;
+    // Blocked, a signal is queued whatever its disposition; setting that to the default one now would drop a
+    // SIGWINCH that has come already (sigaction(2)).
     let signals = Signals::new().map_err(waiting)?;
     loop {
         while let Some(received) = signals.next() {
@@ -68,6 +70,7 @@ pub fn stand_in(plan: &Plan) -> Result<Exit, Fault> {
 pub fn end_as(exit: Exit) -> u8 {
     if let (Exit::Signal { signal, .. }, Some(me)) = (exit, Pid::from_raw(getpid().as_raw_nonzero().get())) {
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        take(signal);
         if processes::kill(me, signal).is_ok() {
             Mask::EMPTY.set();
         }

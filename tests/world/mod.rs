@@ -194,6 +194,19 @@ pub fn pid_of(proxy: &Proxy) -> Pid {
     Pid::from_child(&proxy.child)
 }
 
+/// Until the process has ended and its parent knows how.
+pub fn await_reaped(pid: Pid) {
+    let pidfd = pidfd_open(pid, PidfdFlags::empty());
+    if let Ok(pidfd) = &pidfd {
+        await_readable(pidfd, "a process's end");
+    }
+    let begun = Instant::now();
+    while fs::exists(format!("/proc/{}", pid.as_raw_nonzero())).unwrap() {
+        assert!(begun.elapsed().as_secs() < LIMIT.tv_sec as u64, "nobody reaps it");
+        std::thread::yield_now();
+    }
+}
+
 fn await_readable(fd: &impl AsFd, what: &str) {
     let ready = poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&LIMIT)).unwrap();
     assert!(ready > 0, "no sign of {what}");

@@ -2,7 +2,8 @@
 //! and wingmate's own messages (`runtime::outputs`).
 
 use super::outlet::{ATOMIC, Outlet};
-use crate::logs::lines::{CROWD, LONGEST, LONGEST_CROWDED, Left, Lines, Piece};
+use super::page::Page;
+use crate::logs::lines::{CROWD, LONGEST, LONGEST_CROWDED, Lines, Mark, Piece};
 use crate::logs::stamp::{self, Stamp, Stream};
 use crate::model::moment::{Now, Wall};
 use crate::model::note::Note;
@@ -11,8 +12,6 @@ use crate::model::unit::WINGMATE;
 use crate::sys::poll::Poller;
 use std::io::IoSlice;
 
-/// Slices that writev(2) takes at most (IOV_MAX).
-const SLICES: usize = 1024;
 /// Bytes that are read at once, and written at once where they go through memory.
 pub const BLOCK: usize = 64 << 10;
 
@@ -35,6 +34,8 @@ pub struct Printer {
     /// Pipes that were made larger.
     pub large: usize,
     buffer: Vec<u8>,
+    /// The memory of pages, as large as the largest was.
+    text: Vec<u8>,
 }
 
 impl Printer {
@@ -56,6 +57,7 @@ impl Printer {
             kept: 0,
             large: 0,
             buffer: Vec::new(),
+            text: Vec::new(),
         }
     }
 
@@ -127,7 +129,7 @@ impl Printer {
     }
 
     /// Prints the lines that what is kept and `chunk` make, until all are out or the outlet is stuck, and tells
-    /// what is left.
+    /// how far it came.
     pub fn print(
         &mut self,
         unit: &str,
@@ -136,94 +138,43 @@ impl Printer {
         chunk: &[u8],
         poller: &Poller,
         now: Now,
-    ) -> Left {
+    ) -> Mark {
         let stamp = self.stamp(unit, stream, now);
-        let limit = self.longest();
-        if self.settings.format == LogFormat::Json {
-            self.print_json(&stamp, lines, chunk, limit, poller, now)
-        } else {
-            self.print_text(&stamp, lines, chunk, limit, poller, now)
-        }
-    }
-
-    /// Line by line out of the chunk, without a copy.
-    fn print_text(
-        &mut self,
-        stamp: &Stamp<'_>,
-        lines: &Lines,
-        chunk: &[u8],
-        limit: usize,
-        poller: &Poller,
-        now: Now,
-    ) -> Left {
-        let outlet = self.outlet_mut(stamp.stream);
         let (mut whole, mut part) = (Vec::new(), Vec::new());
         stamp.before(&mut whole, true);
         stamp.before(&mut part, false);
-        let most = if outlet.is_shared() { ATOMIC } else { usize::MAX };
-        let mut pieces = lines.pieces(chunk, limit);
-        let mut slices: Vec<IoSlice<'_>> = Vec::new();
+        let mut pieces = lines.pieces(chunk, self.longest());
+        let mut page = Page::new(std::mem::take(&mut self.text));
+        let outlet = self.outlet_mut(stream);
+        let most = if outlet.is_shared() { ATOMIC } else { BLOCK };
         while outlet.is_open() {
-            slices.clear();
-            let mut size = 0;
-            // A line is four slices at most.
-            while slices.len() + 4 <= SLICES {
-                let before = pieces;
+            page.clear();
+            while !page.is_full() {
+                match stamp.format {
+                    // Nothing comes before a line: all are one.
+                    LogFormat::Raw if most == BLOCK => {
+                        pieces.whole_lines().iter().for_each(|piece| page.add(piece.tail));
+                    }
+                    LogFormat::Raw | LogFormat::Text => pieces.pass(page.add_lines(&whole, pieces.plain(), most)),
+                    LogFormat::Json => {}
+                }
+                let (place, before) = (page.place(), pieces.mark());
                 let Some(piece) = pieces.next() else { break };
-                size += whole.len() + piece.len() + usize::from(!piece.whole);
-                if size > most && !slices.is_empty() {
-                    pieces = before;
+                add(&mut page, stamp.format, if piece.whole { &whole } else { &part }, piece);
+                if page.len() > most && !place.is_start() {
+                    page.back_to(place);
+                    pieces.back_to(before);
                     break;
                 }
-                let (prefix, end): (&[u8], &[u8]) = if piece.whole { (&whole, b"") } else { (&part, b"\n") };
-                let slice = [prefix, piece.head, piece.tail, end];
-                slices.extend(slice.iter().filter(|bytes| !bytes.is_empty()).map(|bytes| IoSlice::new(bytes)));
             }
-            if slices.is_empty() {
+            if page.is_empty() {
                 break;
             }
-            outlet.put(&mut slices, poller, now);
+            outlet.put(&mut page.slices(), poller, now);
         }
-        pieces.left()
-    }
-
-    /// Through a block of memory, because the text may have to be escaped.
-    fn print_json(
-        &mut self,
-        stamp: &Stamp<'_>,
-        lines: &Lines,
-        chunk: &[u8],
-        limit: usize,
-        poller: &Poller,
-        now: Now,
-    ) -> Left {
-        let outlet = self.outlet_mut(stamp.stream);
-        let mut scratch = Vec::new();
-        let mut prefix = Vec::new();
-        stamp.before(&mut prefix, true);
-        let most = if outlet.is_shared() { ATOMIC } else { BLOCK };
-        let mut pieces = lines.pieces(chunk, limit);
-        while outlet.is_open() {
-            let mut full = 0;
-            while scratch.len() <= most {
-                full = scratch.len();
-                let Some(piece) = pieces.next() else { break };
-                append(&mut scratch, &prefix, piece);
-            }
-            if scratch.is_empty() {
-                break;
-            }
-            // The line that led over the bound goes by itself.
-            let over = outlet.is_shared() && scratch.len() > most;
-            let (first, second) = scratch.split_at(if over { full } else { scratch.len() });
-            for part in [first, second] {
-                if !part.is_empty() {
-                    outlet.put(&mut [IoSlice::new(part)], poller, now);
-                }
-            }
-            scratch.clear();
-        }
-        pieces.left()
+        // A line that was escaped may have been very long.
+        self.text = Some(page.into_text()).filter(|text| text.capacity() <= 2 * BLOCK).unwrap_or_default();
+        pieces.mark()
     }
 
     /// Prints what is there of a line. `whole`: nothing more will come.
@@ -248,8 +199,16 @@ impl Printer {
     }
 }
 
-fn append(out: &mut Vec<u8>, prefix: &[u8], piece: Piece<'_>) {
-    let (head, tail) = piece.text();
-    out.extend_from_slice(prefix);
-    stamp::json_message(out, head, tail, piece.whole);
+/// Adds a line, or a part of one, with what comes before and after it.
+fn add<'a>(page: &mut Page<'a>, format: LogFormat, before: &[u8], piece: Piece<'a>) {
+    page.text.extend_from_slice(before);
+    if format == LogFormat::Json {
+        let (head, tail) = piece.text();
+        return stamp::json_message(&mut page.text, head, tail, piece.whole);
+    }
+    page.add(piece.head);
+    page.add(piece.tail);
+    if !piece.whole {
+        page.text.push(b'\n');
+    }
 }

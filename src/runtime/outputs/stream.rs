@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 const TURN: u32 = 4;
 /// Exits that may wait in one stream; those beyond share the last one's place.
 const ENDS: usize = 64;
+/// The kernel counts a pipe in pages: with less than one free it was full.
+const PAGE: usize = 4096;
 /// Pipes that may be made larger: an unprivileged user has 16,384 pages for all pipes, and a child's own pipes
 /// come from the same budget.
 const LARGE: usize = 16;
@@ -110,7 +112,7 @@ impl Source {
                     self.moved = now.mono;
                     // Less than there was room for: it is empty now.
                     turn = if chunk.len() < wanted { 0 } else { turn - 1 };
-                    let full = chunk.len() == BLOCK;
+                    let full = chunk.len() > BLOCK - PAGE;
                     self.print(chunk, unit, printer, poller, now);
                     if full {
                         self.grow(printer);
@@ -128,9 +130,9 @@ impl Source {
 
     fn print(&mut self, chunk: &[u8], unit: &str, printer: &mut Printer, poller: &Poller, now: Now) {
         let before = self.lines.len();
-        let left = printer.print(unit, self.stream, &self.lines, chunk, poller, now);
+        let done = printer.print(unit, self.stream, &self.lines, chunk, poller, now);
         let outlet = printer.outlet(self.stream);
-        self.lines.keep(chunk, left, !outlet.is_open());
+        self.lines.keep(chunk, done, !outlet.is_open());
         self.printed = outlet.accepted();
         printer.kept = (printer.kept + self.lines.len()).saturating_sub(before);
     }
