@@ -66,8 +66,8 @@ fn run(line: &Line) -> u8 {
             problem.severity = Severity::Error;
         }
     }
-    let nothing = loaded.is_empty() && loaded.is_usable();
-    let ok = !nothing && loaded.is_usable();
+    let nothing = loaded.is_empty() && !loaded.failed();
+    let ok = !nothing && !loaded.failed();
     let printed = match json {
         true => print(&APPLET, &document(&loaded, ok, nothing)),
         false => tell(&loaded, ok, nothing),
@@ -77,7 +77,7 @@ fn run(line: &Line) -> u8 {
 
 /// Warns of what could not be started now.
 fn rehearse(loaded: &mut Loaded) {
-    if !loaded.is_usable() || loaded.is_empty() {
+    if loaded.failed() || loaded.is_empty() {
         return;
     }
     let rehearsal = Rehearsal::new();

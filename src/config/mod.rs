@@ -45,7 +45,7 @@ pub struct Sources {
 /// A configuration that was read.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// Only to be used if it [`Loaded::is_usable`].
+    /// Only to be used unless it [`Loaded::failed`].
     pub config: Config,
     /// The schedules of `config.jobs`, in the same order: read once, here.
     pub schedules: Vec<Schedule>,
@@ -90,9 +90,9 @@ pub struct Found<T> {
 }
 
 impl Loaded {
-    /// Whether it may be run: no problem is an error.
-    pub fn is_usable(&self) -> bool {
-        self.problems.iter().all(|problem| problem.severity != Severity::Error)
+    /// Whether it can't be run: some problem is an error.
+    pub fn failed(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
 
     /// Whether it asks for nothing.

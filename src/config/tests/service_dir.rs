@@ -20,7 +20,7 @@ fn executables_are_services_and_the_rest_is_told() {
     ];
     let programs = kinds.map(|(name, kind)| program(name, kind)).into_iter().collect();
     let loaded = read(Sources { programs, ..Sources::default() });
-    assert!(loaded.is_usable());
+    assert!(!loaded.failed());
     let services: Vec<_> = loaded.services().map(|(spec, _)| (&*spec.name, &*spec.process.command[0])).collect();
     assert_eq!(services, [("one.sh", "/etc/wingmate/service/one.sh".as_ref())]);
     let skipped = [

@@ -230,7 +230,7 @@ fn what_doesnt_go_together_names_both_places() {
         ),
     ];
     assert_told(service, table);
-    assert!(service("    critical: true\n    autostart: false\n").is_usable());
+    assert!(!service("    critical: true\n    autostart: false\n").failed());
 }
 
 #[test]
