@@ -115,8 +115,19 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
 }
 
 fn command(process: &ProcessSpec) -> String {
-    let words = process.command.iter().map(|word| word.to_string_lossy());
-    joined(words)
+    let line = joined(process.command.iter().map(|word| word.to_string_lossy()));
+    // One line a unit, and nothing that a terminal would obey.
+    line.chars()
+        .map(|c| {
+            if c == '\n' {
+                '⏎'
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 /// Whom it runs as, and when it is restarted.

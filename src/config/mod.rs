@@ -14,6 +14,8 @@ mod problems;
 pub mod reading;
 pub mod schema;
 mod service_dir;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod yaml;
 
@@ -88,7 +90,7 @@ pub struct Found<T> {
 }
 
 impl Loaded {
-    /// Whether it can't be used: some problem is an error.
+    /// Whether it can't be run: some problem is an error.
     pub fn failed(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }

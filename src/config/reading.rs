@@ -85,6 +85,18 @@ impl Reading<'_> {
         Place { source: self.number, span: Some(span) }
     }
 
+    /// Where some characters of a text stand in the file; the whole node if it isn't written letter by letter.
+    pub fn within(&self, node: &Node, text: &Text, chars: Range<usize>) -> Span {
+        let (line, column) = (node.span.at.line as usize, node.span.at.column as usize);
+        let written = String::from_utf8_lossy(self.source.line(line));
+        let mut rest = written.chars().skip(column.saturating_sub(1)).peekable();
+        let quote = usize::from(rest.next_if(|c| !text.plain && matches!(c, '"' | '\'')).is_some());
+        match text.text.chars().all(|c| rest.next() == Some(c)) {
+            true => Span::new(line, column + quote + chars.start, chars.len()),
+            false => node.span,
+        }
+    }
+
     /// A place as other messages name it.
     pub fn spoken(&self, span: Span) -> String {
         format!("{}:{}", self.source.file, span.at)
@@ -143,17 +155,6 @@ impl Reading<'_> {
 /// For maps whose keys are known nowhere else.
 pub fn nowhere_else(_: &str) -> Option<&'static str> {
     None
-}
-
-/// Where some characters of a text stand in the file; the whole node if it isn't written letter by letter.
-pub fn within(node: &Node, text: &Text, chars: Range<usize>) -> Span {
-    match text.offset {
-        Some(offset) => {
-            let (line, column) = (node.span.at.line as usize, node.span.at.column as usize);
-            Span::new(line, column + usize::from(offset) + chars.start, chars.len())
-        }
-        None => node.span,
-    }
 }
 
 impl<'r, 'a> Field<'r, 'a> {

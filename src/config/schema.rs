@@ -2,7 +2,7 @@
 //! every value that isn't a plain one; `verify` then looks at what doesn't go together.
 
 use super::keys;
-use super::reading::{Field, Reading, Seen, within};
+use super::reading::{Field, Reading, Seen};
 use super::verify;
 use super::yaml::{Node, Value};
 use super::{Found, Job, NamedZone};
@@ -30,6 +30,8 @@ pub struct Top {
 /// A service or a job before its kind and its defaults are settled.
 pub struct Unit {
     pub process: ProcessSpec,
+    /// Behind the `:` of `user`.
+    pub users_group: Option<String>,
     pub oneshot: bool,
     pub restart: Option<Restart>,
     pub autorestart: Option<bool>,
@@ -53,6 +55,7 @@ impl Unit {
     fn new(is_job: bool) -> Unit {
         Unit {
             process: ProcessSpec::default(),
+            users_group: None,
             oneshot: false,
             restart: None,
             autorestart: None,
@@ -138,6 +141,7 @@ fn units(field: &mut Field<'_, '_>, is_job: bool, take: Take<'_>) {
             let message = format!("{} has no command", reading.what);
             reading.error(entry.span, message);
         }
+        verify::identity(reading, &mut unit, &seen);
         take(reading, &entry.key, entry.span, unit, &seen);
     }
     reading.what = outer;
@@ -175,7 +179,7 @@ fn split_command(field: &mut Field<'_, '_>, out: &mut Vec<OsString>) {
         Ok(words) if words.is_empty() => field.error("'command' is empty"),
         Ok(words) => {
             for word in shell_words(&words) {
-                let span = within(field.node, text, characters(&text.text, word.at.clone()));
+                let span = field.reading.within(field.node, text, characters(&text.text, word.at.clone()));
                 let advice = "write [ sh, -c, '…' ] for a shell";
                 field
                     .reading
@@ -184,7 +188,7 @@ fn split_command(field: &mut Field<'_, '_>, out: &mut Vec<OsString>) {
             out.extend(words.into_iter().map(|word| OsString::from(word.text.into_owned())));
         }
         Err(error) => {
-            let span = within(field.node, text, characters(&text.text, error.at()..error.at() + 1));
+            let span = field.reading.within(field.node, text, characters(&text.text, error.at()..error.at() + 1));
             field.reading.error(span, format!("'command': {error}"));
         }
     }
@@ -243,20 +247,12 @@ pub fn user(field: &mut Field<'_, '_>, unit: &mut Unit) {
         return;
     }
     unit.process.identity.user = Some(user.to_owned());
-    if let Some(group) = group {
-        if unit.process.identity.group.is_some() {
-            field.error("'user' names a group, and 'group' is there too: keep one of them");
-        }
-        unit.process.identity.group = Some(group.to_owned());
-    }
+    unit.users_group = group.map(str::to_owned);
 }
 
 /// `group`.
 pub fn group(field: &mut Field<'_, '_>, unit: &mut Unit) {
     let Some(group) = field.word(GROUP) else { return };
-    if unit.process.identity.group.is_some() {
-        field.error("'user' names a group, and 'group' is there too: keep one of them");
-    }
     if group.contains(':') {
         field.error(format!("'{group}' is not a group"));
     }
@@ -328,13 +324,14 @@ pub fn schedule(field: &mut Field<'_, '_>) -> Option<(String, Schedule)> {
     match Schedule::parse(&text.text) {
         Ok(parsed) => {
             for remark in parsed.remarks {
-                field.reading.warning(within(field.node, text, remark.at), remark.text);
+                let span = field.reading.within(field.node, text, remark.at);
+                field.reading.warning(span, remark.text);
             }
             Some((text.text.trim().to_owned(), parsed.schedule))
         }
         Err(errors) => {
             for error in errors {
-                let span = within(field.node, text, error.at.clone());
+                let span = field.reading.within(field.node, text, error.at.clone());
                 field.reading.error(span, error.to_string());
             }
             None

@@ -17,6 +17,14 @@ pub fn service(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
     }
 }
 
+/// Settles the group: `user`'s own, or `group`.
+pub fn identity(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
+    if let Some(group) = unit.users_group.take() {
+        clash(reading, seen, ["user", "group"], Severity::Error, "'user' names a group already, 'group' another");
+        unit.process.identity.group.get_or_insert(group);
+    }
+}
+
 fn restart(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
     let automatic = unit.autorestart.map(|again| if again { Restart::Always } else { Restart::Never });
     if let (Some(restart), Some(again)) = (unit.restart, unit.autorestart) {

@@ -34,8 +34,6 @@ pub struct Text {
     pub text: Rc<str>,
     /// Written without quotes: it may be a number or a truth value.
     pub plain: bool,
-    /// How far behind the node's first character the text begins, if it stands there letter by letter.
-    pub offset: Option<u8>,
 }
 
 /// A key of a map with its value.
@@ -134,6 +132,9 @@ fn syntax_error(source: &Source, text: &str, error: &ScanError) -> Problem {
         Some(first @ ('@' | '`' | '%')) => {
             format!("a value that begins with '{first}' must be quoted: \"{}\"", rest.trim_end())
         }
+        Some(quote @ ('"' | '\'')) if error.info().contains("end of stream") => {
+            format!("the quote {quote} is never closed")
+        }
         _ => format!("not valid YAML: {}", error.info()),
     };
     source.problem(Severity::Error, place, message)
@@ -200,12 +201,12 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain || self.is_text(tag, span)?;
                 let size = Size { weight: 1 + text.len() / TEXT_WEIGHT, height: 0 };
-                self.add(Node { value: scalar(&text, quoted, style, span), span }, anchor, size)
+                self.add(Node { value: scalar(&text, quoted), span }, span, anchor, size)
             }
             Event::Alias(id) => match self.anchors.get(&id) {
                 Some((node, size)) => {
                     let (node, size) = (node.clone(), *size);
-                    self.add(node, 0, size)
+                    self.add(node, span, 0, size)
                 }
                 None => Err(self.error(span, "this alias stands inside of its own anchor")),
             },
@@ -262,7 +263,7 @@ impl Builder<'_> {
         };
         // What is in it was counted as it came; only the list or map itself is new.
         self.weight = self.weight.saturating_sub(weight - 1);
-        self.add(Node { value, span }, anchor, Size { weight, height })
+        self.add(Node { value, span }, span, anchor, Size { weight, height })
     }
 
     /// Lays `node`'s entries beneath those that are there (<https://yaml.org/type/merge.html>).
@@ -284,16 +285,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Puts a finished node where it belongs.
-    fn add(&mut self, node: Node, anchor: usize, size: Size) -> Result<(), Problem> {
+    /// Puts a finished node where it belongs. `at`: the node's place, or its alias's.
+    fn add(&mut self, node: Node, at: Span, anchor: usize, size: Size) -> Result<(), Problem> {
         self.weight = self.weight.saturating_add(size.weight);
         if self.weight > MOST {
-            return Err(
-                self.error(node.span, format!("more than {MOST} values, aliases counted as what they stand for"))
-            );
+            return Err(self.error(at, format!("more than {MOST} values, aliases counted as what they stand for")));
         }
         if self.open.len() + size.height > DEEPEST {
-            return Err(self.too_deep(node.span));
+            return Err(self.too_deep(at));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), size));
@@ -338,15 +337,9 @@ impl Builder<'_> {
     }
 }
 
-fn scalar(text: &str, quoted: bool, style: ScalarStyle, span: Span) -> Value {
+fn scalar(text: &str, quoted: bool) -> Value {
     if !quoted && matches!(text, "" | "~" | "null" | "Null" | "NULL") {
         return Value::Null;
     }
-    let (chars, len) = (text.chars().count(), span.len as usize);
-    let offset = match style {
-        ScalarStyle::Plain if len == chars => Some(0),
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if len == chars + 2 => Some(1),
-        _ => None,
-    };
-    Value::Text(Text { text: text.into(), plain: !quoted, offset })
+    Value::Text(Text { text: text.into(), plain: !quoted })
 }

@@ -39,6 +39,11 @@ impl Source {
         (1..).zip(lines)
     }
 
+    /// The line of this number; empty if there is none.
+    pub fn line(&self, number: usize) -> &[u8] {
+        self.lines().nth(number.saturating_sub(1)).map(|(_, line)| line).unwrap_or_default()
+    }
+
     /// The place of the byte at `offset` of the content.
     pub fn position(&self, offset: usize) -> Position {
         let before = self.content().get(..offset).unwrap_or(self.content());
@@ -49,8 +54,7 @@ impl Source {
 
     /// A problem with some characters of it.
     pub fn problem(&self, severity: Severity, span: Span, message: impl Into<String>) -> Problem {
-        let line = self.lines().nth((span.at.line as usize).saturating_sub(1)).map(|(_, line)| line);
-        let line = String::from_utf8_lossy(line.unwrap_or_default());
+        let line = String::from_utf8_lossy(self.line(span.at.line as usize));
         Problem {
             severity,
             file: self.file.clone(),

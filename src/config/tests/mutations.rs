@@ -1,0 +1,96 @@
+//! Whatever a file holds, reading it ends, doesn't panic, and says where its problems are.
+
+use super::*;
+
+const YAML: &str = "x-c: &c { user: nobody, environ: { A: 1 } }\nlog: { format: json, level: warn }\nshutdown: { timeout: 20s }\n\
+    timezone: Europe/Berlin\nservice:\n  web:\n    <<: *c\n    command: [ nginx, \"-g\", 'daemon off;' ]\n    stop: { signal: QUIT, timeout: 1m, group: kill }\n  \
+    db: # a comment\n    command: >-\n      pg \"a b\"\n      | cat\n    pidfile: /run/db.pid\n    ready: { timeout: 5s }\n    max_restarts: { count: 5, within: 1m }\n\
+    cron:\n  tidy:\n    schedule: \"*/5 0-23/2 15W,L * MON#2\"\n    command: tidy --all\n    timezone: UTC\n";
+const CRONTAB: &str = "# jobs\nSHELL=/bin/sh\n*/5 * * * * a | b # c\nSHELL=\nCRON_TZ=Europe/Berlin\nA = \"x \\\"y\\\"\"\n\
+    0 0 1,15 * MON-FRI /usr/bin/tidy 'a b' c\\ d \"e\"\n@every 1m30s é ü\n@reboot x\n";
+/// What breaks things when it stands where it shouldn't.
+const SEEDS: [&[u8]; 24] = [
+    b"\0",
+    b"\xff",
+    b"\n",
+    b"\t",
+    b"'",
+    b"\"",
+    b"\\",
+    b"*",
+    b"&",
+    b"{",
+    b"[",
+    b"]",
+    b": ",
+    b"- ",
+    b"#",
+    b"@",
+    b"<<: *c",
+    b"---\n",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"|\n",
+    b"0 0 31 2 *",
+    b"=",
+    b"99999999999999999999",
+];
+
+/// xorshift64*: seeded, so that a failure comes again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % sides
+    }
+}
+
+fn mutated(text: &str, dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=dice.roll(4) {
+        let at = dice.roll(bytes.len() + 1);
+        let to = (at + dice.roll(12)).min(bytes.len());
+        match dice.roll(4) {
+            0 => drop(bytes.drain(at..to)),
+            1 => drop(bytes.splice(at..at, SEEDS[dice.roll(SEEDS.len())].iter().copied())),
+            2 => drop(bytes.splice(at..to, SEEDS[dice.roll(SEEDS.len())].iter().copied())),
+            _ => {
+                let piece = bytes[at..to].to_vec();
+                let place = dice.roll(bytes.len() + 1);
+                bytes.splice(place..place, piece);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mutated_files_never_panic() {
+    let mut dice = Dice(0x5eed);
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..2_000 {
+        let (yaml, crontab) = (mutated(YAML, &mut dice), mutated(CRONTAB, &mut dice));
+        let lines = [&yaml, &crontab].map(|bytes| bytes.iter().filter(|b| **b == b'\n').count() as u32 + 1);
+        let loaded = read(Sources {
+            yaml: vec![Source::new("w.yaml", yaml)],
+            crontab: Some(Source::new("crontab", crontab)),
+            ..Sources::default()
+        });
+        for problem in &loaded.problems {
+            assert!(!problem.to_string().is_empty() && !problem.message.is_empty());
+            let span = problem.span.expect("a problem in a file has a place");
+            let last = if problem.file == "crontab" { lines[1] } else { lines[0] };
+            // An error at the end of a file stands behind its last line.
+            assert!((1..=last + 1).contains(&span.at.line) && span.at.column > 0, "{problem}");
+        }
+        let places: Vec<_> =
+            loaded.problems.iter().map(|p| (p.file == "crontab", p.span.map(|span| span.at))).collect();
+        assert!(places.is_sorted(), "{places:?}");
+        assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
+        *(if loaded.failed() { &mut bad } else { &mut good }) += 1;
+    }
+    assert!(good > 20 && bad > 200, "{good} good ones and {bad} bad ones test little");
+}
