@@ -33,7 +33,12 @@ impl Supervisor {
             });
         }
         let up = (0..self.units.len()).filter(|index| !self.is_down(number(*index))).count();
-        let level = if matches!(reason, Reason::Asked(_)) { Level::Info } else { Level::Warn };
+        let level = match (&reason, up) {
+            // The very last line says the same.
+            (_, 0) => Level::Debug,
+            (Reason::Asked(_), _) => Level::Info,
+            (_, _) => Level::Warn,
+        };
         let plural = if up == 1 { "" } else { "s" };
         self.say(level, format!("stopping: {reason}; {up} unit{plural} to stop"));
         self.shutdown = Some(Shutdown::new(reason, signal, vec![first, second], self.shutdown_timeout, now.mono));
