@@ -32,6 +32,11 @@ impl<'a> Container<'a> {
         self.lines.line(part)
     }
 
+    /// Awaits a line for each of `parts`, in whatever order they come.
+    pub fn each(&mut self, parts: &[&str]) {
+        self.lines.each(parts);
+    }
+
     /// Awaits the container's end: its status, and every line that it ever wrote.
     pub fn end(mut self) -> (i32, Vec<String>) {
         let lines = self.lines.all();

@@ -25,13 +25,22 @@ impl Lines {
 
     /// Awaits a line that holds `part`, of those that no earlier call has passed.
     pub fn line(&mut self, part: &str) -> String {
+        self.each(&[part])
+    }
+
+    /// Awaits a line for each of `parts`, in whatever order they come; the last one that came.
+    pub fn each(&mut self, parts: &[&str]) -> String {
         let deadline = Instant::now() + PATIENCE;
+        let mut awaited = parts.to_vec();
         loop {
-            match self.next(deadline) {
-                Ok(line) if line.contains(part) => return line,
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => panic!("no line with '{part}' came, only:\n{self}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("the end came before a line with '{part}':\n{self}"),
+            let line = match self.next(deadline) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout) => panic!("no line with {awaited:?} came, only:\n{self}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("the end came before a line with {awaited:?}:\n{self}"),
+            };
+            awaited.retain(|part| !line.contains(part));
+            if awaited.is_empty() {
+                return line;
             }
         }
     }

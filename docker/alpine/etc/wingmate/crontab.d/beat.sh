@@ -1,2 +1,2 @@
 #!/bin/sh
-echo "another twenty seconds, load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo "another five seconds, load $(cut -d' ' -f1-3 /proc/loadavg)"
