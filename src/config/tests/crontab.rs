@@ -186,6 +186,10 @@ fn more_mistakes_than_anyone_reads_are_counted() {
     let told = told(&of_crontab("0 24 * * * x\n".repeat(1_500)));
     assert_eq!(told.len(), 1_001);
     assert_eq!(told[1_000], "crontab: and 500 more problems");
+    let mut loaded = of_crontab("CRON_TZ=x\n".to_owned() + &"@daily a | b\n".repeat(1_500));
+    assert!(!loaded.failed());
+    loaded.add(Severity::Error, [(loaded.zones[0].place, "unknown".to_owned())]);
+    assert!(loaded.failed(), "an error that comes behind too many warnings");
     assert!(of_crontab("@daily a | b\n".repeat(1_000) + "x").failed(), "an error among those that are left out");
 }
 
