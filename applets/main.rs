@@ -6,6 +6,7 @@ mod exec;
 mod help;
 mod init;
 mod install;
+mod next;
 mod pidproxy;
 
 use applet::{Applet, Asked};
@@ -14,8 +15,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
-pub static APPLETS: [&Applet; 7] =
-    [&init::APPLET, &exec::APPLET, &pidproxy::APPLET, &check::APPLET, &install::APPLET, &help::HELP, &help::VERSION];
+pub static APPLETS: [&Applet; 8] = [
+    &init::APPLET,
+    &exec::APPLET,
+    &pidproxy::APPLET,
+    &check::APPLET,
+    &next::APPLET,
+    &install::APPLET,
+    &help::HELP,
+    &help::VERSION,
+];
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os();

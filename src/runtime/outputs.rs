@@ -240,9 +240,11 @@ impl Outputs {
         self.settle(poller, now);
     }
 
-    /// Keeps the message that is to be the very last: [`Outputs::finished`] or [`Outputs::give_up`] prints it.
+    /// Keeps the message that is to be the very last: [`Outputs::finished`] or [`Outputs::give_up`] prints it,
+    /// unless the level is against it.
     pub fn say_last(&mut self, note: &Note, now: Now) {
-        self.last = Some(self.printer.note(note, now));
+        let shown = note.level <= self.printer.settings.level;
+        self.last = shown.then(|| self.printer.note(note, now));
     }
 
     /// What a new message about this unit has to wait for.

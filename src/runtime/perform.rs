@@ -48,7 +48,10 @@ impl Loop {
             Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
-            Action::Leave(status) => self.leave = Some(status),
+            Action::Leave { status, words } => {
+                self.outputs.say_last(&words, now);
+                self.leave = Some(status);
+            }
         }
     }
 

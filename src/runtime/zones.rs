@@ -25,7 +25,7 @@ pub enum ZonesError {
     /// Neither a file's name nor a POSIX string.
     #[error(
         "unknown time zone '{name}'{}",
-        near.as_deref().map(|n| format!(", did you mean '{n}'?"))
+        near.as_deref().map(|n| format!(" (did you mean '{n}'?)"))
             .unwrap_or_else(|| " (a name such as Europe/Berlin, or a POSIX string such as CET-1CEST,M3.5.0,M10.5.0/3)".to_owned())
     )]
     Unknown { name: String, near: Option<String> },
@@ -156,5 +156,128 @@ fn list(directory: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
             path if path.is_file() && !name.contains('.') => names.push(name),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A directory of made-up zones, gone with the test.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(test: &str) -> Directory {
+            let path = std::env::temp_dir().join(format!("wingmate-zones-{test}-{}", std::process::id()));
+            let directory = Directory(path);
+            for (name, hours) in
+                [("Area/City", 3u8), ("Area/Sub/Town", 4), ("EST5EDT", 7), ("UTC", 0), ("posix/Area/City", 3)]
+            {
+                directory.write(name, &file(hours));
+            }
+            directory.write("tzdata.zi", b"# no zone");
+            directory.write("Broken", b"TZif");
+            directory
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) {
+            let path = self.0.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+
+        /// Zones with this `TZ`; `localtime` is a name in the directory.
+        fn zones(&self, tz: Option<&str>, localtime: &str) -> Zones {
+            Zones::new(self.0.clone().into(), tz.map(OsString::from), self.0.join(localtime))
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    /// A version 1 file (tzfile(5)) of a zone that many hours east, without changes.
+    fn file(hours: u8) -> Vec<u8> {
+        let seconds = (i32::from(hours) * 3_600).to_be_bytes();
+        [b"TZif".as_slice(), &[0; 16], &[0; 16], &[0, 0, 0, 1, 0, 0, 0, 4], &seconds, &[0, 0], b"XXX\0"].concat()
+    }
+
+    fn hours(zone: Result<Rc<Zone>, ZonesError>) -> i32 {
+        zone.unwrap_or_else(|error| panic!("{error}")).span(0).offset / 3_600
+    }
+
+    fn error(zone: Result<Rc<Zone>, ZonesError>) -> String {
+        zone.expect_err("there is no such zone").to_string()
+    }
+
+    #[test]
+    fn the_first_of_the_places_decides() {
+        let directory = Directory::new("places");
+        let zones = |tz, localtime| directory.zones(tz, localtime);
+        let (job, settings) = (Some("Area/City"), Some("Area/Sub/Town"));
+        assert_eq!(hours(zones(Some("XXX-5"), "EST5EDT").of_job(job, settings)), 3);
+        assert_eq!(hours(zones(Some("XXX-5"), "EST5EDT").of_job(None, settings)), 4);
+        assert_eq!(hours(zones(Some("XXX-5"), "EST5EDT").of_job(None, None)), 5);
+        assert_eq!(hours(zones(None, "EST5EDT").of_job(None, None)), 7);
+        assert_eq!(hours(zones(None, "missing").of_job(None, None)), 0);
+    }
+
+    #[test]
+    fn names_are_files_then_posix_strings() {
+        let directory = Directory::new("names");
+        let mut zones = directory.zones(None, "missing");
+        assert_eq!(hours(zones.named("EST5EDT")), 7, "the file, not the string");
+        assert_eq!(hours(zones.named("EST5")), -5);
+        assert_eq!(hours(zones.named("AEST-10AEDT,M10.1.0,M4.1.0/3")), 11);
+        assert_eq!(hours(zones.named("posix/Area/City")), 3);
+        let (one, two) = (zones.named("Area/City").unwrap(), zones.named("Area/City").unwrap());
+        assert!(Rc::ptr_eq(&one, &two), "read once");
+        let mut bare = Zones::new("/nonexistent".into(), None, "/nonexistent/localtime".into());
+        assert_eq!(hours(bare.named("UTC")), 0);
+        assert_eq!(hours(bare.named("CET-1CEST,M3.5.0,M10.5.0/3")), 1);
+        assert!(bare.named("Europe/Berlin").is_err());
+    }
+
+    #[test]
+    fn unknown_zones_are_errors_with_near_names() {
+        let directory = Directory::new("unknown");
+        let mut zones = directory.zones(None, "missing");
+        assert_eq!(error(zones.named("Area/Citty")), "unknown time zone 'Area/Citty' (did you mean 'Area/City'?)");
+        assert_eq!(
+            error(zones.named("area/sub/town")),
+            "unknown time zone 'area/sub/town' (did you mean 'Area/Sub/Town'?)"
+        );
+        for name in
+            ["", "Broken", "Area", "tzdata.zi", "../UTC", "Area/../UTC", "/UTC", ":UTC", "Area//City", "UTC\0", "ÜTC"]
+        {
+            assert!(error(zones.named(name)).starts_with(&format!("unknown time zone '{name}'")), "{name}");
+        }
+        let absolute = directory.0.join("UTC").display().to_string();
+        assert!(zones.named(&absolute).is_err(), "a configuration can't have files read");
+    }
+
+    #[test]
+    fn the_variable_is_read_as_the_c_library_reads_it() {
+        let directory = Directory::new("variable");
+        let local = |tz: &str| directory.zones(Some(tz), "EST5EDT").local();
+        assert_eq!(hours(local("")), 0);
+        assert_eq!(hours(local(":")), 0);
+        assert_eq!(hours(local("Area/City")), 3);
+        assert_eq!(hours(local(":Area/City")), 3);
+        assert_eq!(hours(local("EST5")), -5);
+        let path = directory.0.join("Area/Sub/Town").display().to_string();
+        assert_eq!(hours(local(&path)), 4);
+        assert_eq!(hours(local(&format!(":{path}"))), 4);
+        assert_eq!(error(local("Area/Citi")), "unknown time zone 'Area/Citi' (did you mean 'Area/City'?)");
+        let broken = directory.0.join("Broken").display().to_string();
+        assert_eq!(error(local(&broken)), format!("cannot read the time zone '{broken}': not a time zone file"));
+        assert_eq!(
+            error(local("/nonexistent/zone")),
+            "cannot read the time zone '/nonexistent/zone': No such file or directory"
+        );
+        assert!(directory.zones(None, "Broken").local().is_err(), "never silently UTC");
     }
 }

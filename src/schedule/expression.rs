@@ -169,3 +169,83 @@ fn is_nearest_workday(day: Day, wanted: u8) -> bool {
         || day.weekday == FRIDAY && day.day + 1 == wanted
         || day.weekday == FRIDAY && day.day + 2 == wanted && wanted == day.last
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::Schedule;
+
+    /// The days of a month that an expression's day fields match.
+    fn days(fields: &str, year: i64, month: u8) -> Vec<u8> {
+        let Schedule::Cron(expression) = Schedule::parse(&format!("0 0 {fields}")).unwrap().schedule else {
+            panic!("{fields} are no fields")
+        };
+        let matches = |day: &u8| expression.matches(Civil::new(Date { year, month, day: *day }, 0));
+        (1..=days_in_month(month, is_leap(year))).filter(matches).collect()
+    }
+
+    #[test]
+    fn an_expression_is_small() {
+        assert_eq!(size_of::<Expression>(), 32, "ten thousand of them are kept");
+        assert_eq!(size_of::<Schedule>(), 40);
+    }
+
+    #[test]
+    fn the_nearest_weekday_stays_in_its_month() {
+        // May 2027 begins on a Saturday and ends on a Monday; August begins and October ends on a Sunday.
+        for (rule, month, day) in [
+            ("1W", 5, 3),
+            ("2W", 5, 3),
+            ("15W", 5, 14),
+            ("16W", 5, 17),
+            ("30W", 5, 31),
+            ("31W", 5, 31),
+            ("1W", 8, 2),
+            ("31W", 10, 29),
+            ("30W", 10, 29),
+            ("31W", 7, 30),
+            ("28W", 2, 26),
+            ("LW", 2, 26),
+            ("LW", 10, 29),
+            ("LW", 7, 30),
+            ("LW", 5, 31),
+            ("L", 2, 28),
+        ] {
+            assert_eq!(days(&format!("{rule} * *"), 2027, month), [day], "{rule} in {month}");
+        }
+        assert_eq!(days("31W * *", 2027, 4), [0; 0]);
+        assert_eq!(days("29W * *", 2027, 2), [0; 0]);
+        assert_eq!(days("29W * *", 2028, 2), [29]);
+        assert_eq!(days("1W,15W,L * *", 2027, 5), [3, 14, 31]);
+    }
+
+    #[test]
+    fn weekdays_are_counted_within_the_month() {
+        // October 2027 begins on a Friday and has five Fridays, Saturdays, Sundays.
+        for (rule, expected) in [
+            ("5#1", vec![1]),
+            ("fri#5", vec![29]),
+            ("1#5", vec![]),
+            ("7#5", vec![31]),
+            ("0#2,mon#2", vec![10, 11]),
+            ("5L", vec![29]),
+            ("4L", vec![28]),
+            ("0L", vec![31]),
+            ("7L,1", vec![4, 11, 18, 25, 31]),
+        ] {
+            assert_eq!(days(&format!("* * {rule}"), 2027, 10), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn two_restricted_fields_are_alternatives_unless_one_begins_with_a_star() {
+        assert_eq!(days("13 * 5", 2027, 8), [6, 13, 20, 27]);
+        assert_eq!(days("14 * 5", 2027, 8), [6, 13, 14, 20, 27]);
+        assert_eq!(days("*/2 * 5", 2027, 8), [13, 27]);
+        assert_eq!(days("10-20 * */5", 2027, 8), [13, 15, 20]);
+        assert_eq!(days("1-31 * 5", 2027, 8).len(), 31, "full, but not a star");
+        assert_eq!(days("*,3 * 5", 2027, 8), [6, 13, 20, 27]);
+        assert_eq!(days("3,* * 5", 2027, 8).len(), 31);
+        assert_eq!(days("L * 5L", 2027, 8), [27, 31]);
+    }
+}

@@ -43,8 +43,8 @@ pub enum Fault {
     )]
     BareLast { field: &'static str, text: String },
     #[error(
-        "unknown macro '{name}'{} (known: {MACRO_LIST})",
-        near.as_deref().map(|n| format!(", did you mean '{n}'?")).unwrap_or_default()
+        "unknown macro '{name}'{}; known are {MACRO_LIST}",
+        near.as_deref().map(|n| format!(" (did you mean '{n}'?)")).unwrap_or_default()
     )]
     UnknownMacro { name: String, near: Option<String> },
     #[error("'{0}' stands alone: nothing may follow it in a schedule")]
@@ -488,9 +488,9 @@ mod tests {
         assert_eq!(errors("@daily 5"), ["7-8 '@daily' stands alone: nothing may follow it in a schedule"]);
         assert_eq!(
             errors("@dayly"),
-            [format!("0-6 unknown macro '@dayly', did you mean '@daily'? (known: {MACRO_LIST})")]
+            [format!("0-6 unknown macro '@dayly' (did you mean '@daily'?); known are {MACRO_LIST}")]
         );
-        assert_eq!(errors("@"), [format!("0-1 unknown macro '@' (known: {MACRO_LIST})")]);
+        assert_eq!(errors("@"), [format!("0-1 unknown macro '@'; known are {MACRO_LIST}")]);
     }
 
     #[test]

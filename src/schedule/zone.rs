@@ -190,3 +190,119 @@ fn moment_of_rule(day: &RuleDay, year: i64, time: i32, offset: i32) -> i64 {
     };
     number * DAY + i64::from(time) - i64::from(offset)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posix(text: &str) -> Zone {
+        Zone::from_posix(text).unwrap_or_else(|_| panic!("{text} is a zone"))
+    }
+
+    /// Unix seconds of a time in UTC.
+    fn utc(year: i64, month: u8, day: u8, hour: i64, minute: i64) -> i64 {
+        Civil::new(Date { year, month, day }, hour * 3_600 + minute * 60).seconds()
+    }
+
+    #[test]
+    fn rules_of_all_kinds_are_read() {
+        for (text, january, july) in [
+            ("UTC0", 0, 0),
+            ("<+0330>-3:30", 12_600, 12_600),
+            ("EST5EDT", -18_000, -14_400),
+            ("CET-1CEST,M3.5.0,M10.5.0/3", 3_600, 7_200),
+            ("AEST-10AEDT,M10.1.0,M4.1.0/3", 39_600, 36_000),
+            // Dublin: winter time is the "saving" one. Nuuk, Gaza, Jerusalem: hours below 0 and over 24.
+            ("IST-1GMT0,M10.5.0,M3.5.0/1", 0, 3_600),
+            ("<-02>2<-01>,M3.5.0/-1,M10.5.0/0", -7_200, -3_600),
+            ("EET-2EEST,M3.4.4/50,M10.4.4/50", 7_200, 10_800),
+            ("IST-2IDT,M3.4.4/26,M10.5.0", 7_200, 10_800),
+            ("AAA-1BBB,J60/0,J300/0", 3_600, 7_200),
+            ("AAA-1BBB,59,299", 3_600, 7_200),
+            // Summer for ever.
+            ("EST5EDT,0/0,J365/25", -14_400, -14_400),
+        ] {
+            let zone = posix(text);
+            let offset = |month| zone.span(utc(2031, month, 15, 12, 0)).offset;
+            assert_eq!((offset(1), offset(7)), (january, july), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for text in [
+            "",
+            "Europe/Berlin",
+            "/etc/passwd",
+            ":UTC0",
+            "UTC",
+            "AB5",
+            "A1B2",
+            "CET-1CEST,M3.5.0",
+            "CET-1CEST,M13.5.0,M10.5.0",
+            "CET-1CEST,M3.5.0,M10.5.0/200",
+            "CET-99",
+            "CET-1\n",
+            "CET-1 ",
+            "<+0>-1",
+            "<>-1",
+            "CET-1,M3.5.0,M10.5.0",
+            "\0",
+        ] {
+            assert_eq!(Zone::from_posix(text), Err(ZoneError::Posix), "{text}");
+        }
+        for bytes in [b"".as_slice(), b"TZif", b"TZif3", &[0; 1000]] {
+            assert_eq!(Zone::from_tzif(bytes), Err(ZoneError::File));
+        }
+    }
+
+    #[test]
+    fn changes_of_a_rule_bound_its_spans() {
+        let zone = posix("CET-1CEST,M3.5.0,M10.5.0/3");
+        let (spring, autumn) = (utc(2027, 3, 28, 1, 0), utc(2027, 10, 31, 1, 0));
+        let summer = Span { start: spring, end: autumn, offset: 7_200 };
+        for instant in [spring, spring + 1, utc(2027, 7, 1, 0, 0), autumn - 1] {
+            assert_eq!(zone.span(instant), summer);
+        }
+        assert_eq!(zone.span(spring - 1), Span { start: utc(2026, 10, 25, 1, 0), end: spring, offset: 3_600 });
+        assert_eq!(zone.span(autumn), Span { start: autumn, end: utc(2028, 3, 26, 1, 0), offset: 3_600 });
+        let eternal = posix("EST5EDT,0/0,J365/25");
+        assert_eq!(eternal.span(utc(2028, 1, 1, 4, 0)).offset, -14_400, "no gap at the turn of the year");
+        assert_eq!(Zone::utc().span(0), Span { start: i64::MIN, end: i64::MAX, offset: 0 });
+    }
+
+    #[test]
+    fn civil_times_find_their_instant() {
+        let zone = posix("CET-1CEST,M3.5.0,M10.5.0/3");
+        let at = |month, day, hour, minute| zone.shown(Civil::from_seconds(utc(2027, month, day, hour, minute)));
+        assert_eq!(at(7, 1, 12, 0), Shown::At(utc(2027, 7, 1, 10, 0)));
+        assert_eq!(at(3, 28, 1, 59), Shown::At(utc(2027, 3, 28, 0, 59)));
+        assert_eq!(at(3, 28, 2, 0), Shown::Skipped(utc(2027, 3, 28, 1, 0)));
+        assert_eq!(at(3, 28, 2, 59), Shown::Skipped(utc(2027, 3, 28, 1, 0)));
+        assert_eq!(at(3, 28, 3, 0), Shown::At(utc(2027, 3, 28, 1, 0)));
+        assert_eq!(at(10, 31, 2, 0), Shown::At(utc(2027, 10, 31, 0, 0)), "the first of two");
+        assert_eq!(at(10, 31, 2, 59), Shown::At(utc(2027, 10, 31, 0, 59)));
+        assert_eq!(at(10, 31, 3, 0), Shown::At(utc(2027, 10, 31, 2, 0)));
+        for seconds in [i64::MIN / 4, i64::MAX / 4] {
+            assert_eq!(Zone::utc().shown(Civil::from_seconds(seconds)), Shown::At(seconds));
+        }
+    }
+
+    #[test]
+    fn a_rule_agrees_with_tz_rs_at_every_hour() {
+        for text in [
+            "CET-1CEST,M3.5.0,M10.5.0/3",
+            "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+            "EET-2EEST,M3.4.4/50,M10.4.4/50",
+            "AAA1BBB,J1/0,364/23",
+        ] {
+            let (zone, theirs) = (posix(text), TimeZone::from_tz_data(&posix_file(text, "")).unwrap());
+            for instant in (utc(1999, 12, 1, 0, 0)..utc(2005, 2, 1, 0, 0)).step_by(3_600) {
+                let offset = theirs.find_local_time_type(instant).unwrap().ut_offset();
+                let span = zone.span(instant);
+                assert_eq!(span.offset, offset, "{text} at {instant}");
+                assert!(span.start <= instant && instant < span.end);
+            }
+        }
+    }
+}

@@ -24,8 +24,8 @@ pub enum Action {
     SignalRest(Signal),
     /// Look how many of them there are; answered by `Rest`.
     CountRest,
-    /// Leave with this status.
-    Leave(u8),
+    /// Leave with this status; `words` are the very last line of the log.
+    Leave { status: u8, words: Note },
 }
 
 /// What a job's run is told: its job, and the moment that its schedule named (RFC 3339).

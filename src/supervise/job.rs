@@ -138,8 +138,8 @@ impl Job {
         match &mut self.state {
             State::Running { pid, since } if *pid == dead => {
                 let ran = now.since(*since);
-                self.ended(exit, ran, actions);
                 self.state = State::Idle;
+                self.ended(exit, ran, actions);
             }
             State::Stopping { ending, since } => {
                 let ran = now.since(*since);

@@ -6,6 +6,7 @@ use super::shutdown::{Phase, Shutdown};
 use super::verdict::Reason;
 use super::{Supervisor, Unit, number};
 use crate::model::moment::{Mono, Now, Spoken};
+use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::UnitId;
@@ -158,8 +159,8 @@ impl Supervisor {
         }
         text.push_str(&format!("; exit status {status}"));
         let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
-        self.say(level, text);
-        self.actions.push(Action::Leave(status));
+        let words = Note { status: Some(status), ..Note::new(level, text) };
+        self.actions.push(Action::Leave { status, words });
     }
 
     fn overran(&self, unit: UnitId) -> bool {

@@ -248,8 +248,8 @@ impl World {
                 events.push(self.rest());
             }
             Action::CountRest => events.push(self.rest()),
-            Action::Leave(status) => {
-                self.note(format!("leaves with {status}"));
+            Action::Leave { status, words } => {
+                self.note(words.text);
                 self.left = Some(status);
             }
             Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
@@ -309,6 +309,6 @@ impl World {
 
     /// The last thing that was said.
     pub fn last_words(&self) -> &str {
-        self.story.iter().rev().nth(1).map_or("", |(_, text)| text)
+        self.story.last().map_or("", |(_, text)| text)
     }
 }

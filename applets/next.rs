@@ -1,0 +1,192 @@
+//! `wingmate next`: when an expression, or each configured job, fires next.
+
+use crate::applet::{Applet, Line, Operands, Opt, fail, print, wrong_usage};
+use std::path::PathBuf;
+use std::rc::Rc;
+use wingmate::model::moment::Wall;
+use wingmate::runtime::configuration;
+use wingmate::runtime::zones::Zones;
+use wingmate::schedule::next::next;
+use wingmate::schedule::stamp::{self, Stamp};
+use wingmate::schedule::zone::Zone;
+use wingmate::schedule::{Parsed, Schedule};
+use wingmate::sys::{clock, stdio};
+use wingmate::text::diagnostic::Excerpt;
+
+pub static APPLET: Applet = Applet {
+    name: "next",
+    alias: None,
+    summary: "show when a cron expression or the configured jobs fire next",
+    usage: "[--from TIME] [--tz ZONE] [-n COUNT] [EXPR]",
+    about: "Prints the coming fire times of EXPR, five cron fields or a macro as in a crontab (quote it: it is one \
+            operand), strictly after TIME: one RFC 3339 time with offset a line.\n\
+            Without EXPR it prints those of every job of the configuration, each with the job's name behind it, in \
+            order of time.\n\
+            @every is counted from TIME on; @reboot has no times.",
+    options: &[
+        Opt {
+            short: None,
+            long: "from",
+            value: Some("TIME"),
+            env: None,
+            default: Some("now"),
+            help: "a time such as 2027-08-19T13:23:00+01:00; without an offset it is the zone's",
+        },
+        Opt {
+            short: None,
+            long: "tz",
+            value: Some("ZONE"),
+            env: None,
+            default: None,
+            help: "zone of EXPR, or of the jobs that name none: Europe/Berlin or CET-1CEST,M3.5.0,M10.5.0/3; without \
+                   it the configuration's (jobs only), TZ, /etc/localtime, UTC",
+        },
+        Opt {
+            short: Some('n'),
+            long: "count",
+            value: Some("COUNT"),
+            env: None,
+            default: Some("1"),
+            help: "how many times, of each job if there is no EXPR",
+        },
+        Opt {
+            short: Some('c'),
+            long: "config",
+            value: Some("PATH"),
+            env: Some("WINGMATE_CONFIG_PATH"),
+            default: Some("/etc/wingmate"),
+            help: "configuration: a directory, or one .yaml file; read if there is no EXPR",
+        },
+    ],
+    operands: Operands::Any,
+    statuses: &[("0", "done"), ("1", "the expression, the zone or the configuration is invalid"), ("2", "wrong usage")],
+    run,
+};
+
+/// What the options ask for.
+struct Wish {
+    /// As written; what it means depends on the zone.
+    from: Option<String>,
+    zone: Option<String>,
+    count: u32,
+}
+
+fn run(line: &Line) -> u8 {
+    let wish = match wish(line) {
+        Ok(wish) => wish,
+        Err(text) => return wrong_usage(&APPLET, &text),
+    };
+    match line.operands() {
+        [] => jobs(line.value("config").map_or_else(|| "/etc/wingmate".into(), PathBuf::from), &wish),
+        [text] => expression(&text.to_string_lossy(), &wish),
+        _ => wrong_usage(&APPLET, "next takes one expression; quote it: wingmate next '*/5 * * * *'"),
+    }
+}
+
+fn wish(line: &Line) -> Result<Wish, String> {
+    let from = line.text("from")?;
+    if let Some(from) = &from {
+        stamp::read(from, &Zone::utc()).map_err(|error| format!("--from: {error}"))?;
+    }
+    let number = |text: &str| text.parse::<u32>().ok().filter(|count| *count > 0).ok_or("a number from 1 on is needed");
+    let count = line.parsed("count", number)?.unwrap_or(1);
+    Ok(Wish { from, zone: line.text("tz")?, count })
+}
+
+impl Wish {
+    /// The time after which the firings of that zone are shown.
+    fn start(&self, zone: &Zone) -> Wall {
+        let from = self.from.as_deref().and_then(|from| stamp::read(from, zone).ok());
+        from.unwrap_or_else(|| clock::now().wall)
+    }
+}
+
+/// The times of one expression, each on its line.
+fn expression(text: &str, wish: &Wish) -> u8 {
+    let parsed = match Schedule::parse(text) {
+        Ok(parsed) => parsed,
+        Err(errors) => {
+            errors.iter().for_each(|error| point(text, &error.at, &error.to_string()));
+            return 1;
+        }
+    };
+    let Parsed { schedule, remarks } = parsed;
+    remarks.iter().for_each(|remark| point(text, &remark.at, &format!("warning: {}", remark.text)));
+    if schedule == Schedule::Reboot {
+        fail(&APPLET, "@reboot has no times: it runs once, when wingmate starts");
+        return 0;
+    }
+    let zone = match Zones::from_environment().of_job(wish.zone.as_deref(), None) {
+        Ok(zone) => zone,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let mut page = String::new();
+    for at in times(&schedule, &zone, wish.start(&zone)).take(wish.count as usize) {
+        page.push_str(&format!("{}\n", Stamp { at, zone: &zone }));
+        // Any count is answered in bounded memory; a reader that has gone ends it.
+        if page.len() > PAGE {
+            if stdio::out(&page).is_err() {
+                return print(&APPLET, &page);
+            }
+            page.clear();
+        }
+    }
+    print(&APPLET, &page)
+}
+
+/// How much is collected before it is printed.
+const PAGE: usize = 64 * 1024;
+
+/// Says what is wrong with a part of the expression, and shows it.
+fn point(text: &str, at: &std::ops::Range<usize>, message: &str) {
+    fail(&APPLET, &format!("{message}\n{}", Excerpt::new(text, at.start + 1, at.len())));
+}
+
+fn failed(text: &str) -> u8 {
+    fail(&APPLET, text);
+    1
+}
+
+/// The firings after `start`.
+fn times<'a>(schedule: &'a Schedule, zone: &'a Zone, start: Wall) -> impl Iterator<Item = Wall> + 'a {
+    let follow = move |after: &Wall| match schedule {
+        Schedule::Cron(expression) => next(expression, zone, *after),
+        Schedule::Every(every) => {
+            let every = i64::try_from(every.as_nanos()).ok()?;
+            after.nanos().checked_add(every).map(Wall::from_nanos)
+        }
+        Schedule::Reboot => None,
+    };
+    std::iter::successors(follow(&start), follow)
+}
+
+/// The times of all jobs, in order, each with its job's name.
+fn jobs(config: PathBuf, wish: &Wish) -> u8 {
+    let mut zones = Zones::from_environment();
+    let loaded = configuration::load(&config, &mut zones);
+    for problem in &loaded.problems {
+        stdio::err(&format!("{problem}\n"));
+    }
+    if loaded.failed() {
+        return 1;
+    }
+    let default = wish.zone.as_deref().or(loaded.config.settings.timezone.as_deref());
+    if loaded.config.jobs.is_empty() {
+        fail(&APPLET, &format!("there are no cron jobs (looked in {})", loaded.looked_in));
+    }
+    let mut firings: Vec<(Wall, Rc<Zone>, &str)> = Vec::new();
+    for (job, schedule) in loaded.config.jobs.iter().zip(&loaded.schedules) {
+        let zone = match zones.of_job(job.timezone.as_deref(), default) {
+            Ok(zone) => zone,
+            Err(error) => return failed(&error.to_string()),
+        };
+        if *schedule == Schedule::Reboot {
+            fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name));
+        }
+        let coming = times(schedule, &zone, wish.start(&zone)).take(wish.count as usize);
+        firings.extend(coming.map(|at| (at, Rc::clone(&zone), job.name.as_str())));
+    }
+    firings.sort_by_key(|(at, _, _)| *at);
+    let row = |(at, zone, name): &(Wall, Rc<Zone>, &str)| format!("{} {name}\n", Stamp { at: *at, zone });
+    print(&APPLET, &firings.iter().map(row).collect::<String>())
+}
