@@ -127,7 +127,7 @@ fn mistakes_are_told_with_their_place() {
         (
             "@dayly x",
             &[
-                "crontab:1:1: unknown macro '@dayly', did you mean '@daily'? (known: @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION)",
+                "crontab:1:1: unknown macro '@dayly' (did you mean '@daily'?); known are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION",
             ],
         ),
         ("0 0 31 2 * x", &["crontab:1:1: this schedule never fires: no month that it names has such a day"]),
