@@ -89,9 +89,7 @@ fn rehearse(loaded: &mut Loaded) {
             rehearsal.trouble(process).map(|text| (place, format!("{kind} '{name}': {text}")))
         })
         .collect();
-    for (place, message) in trouble {
-        loaded.add(Severity::Warning, place, message);
-    }
+    loaded.add(Severity::Warning, trouble);
 }
 
 fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {

@@ -115,20 +115,17 @@ impl Loaded {
         self.config.jobs.iter().zip(self.job_places.iter().copied())
     }
 
-    /// Adds a problem that was found later, where it belongs.
-    pub fn add(&mut self, severity: Severity, place: Place, message: impl Into<String>) {
-        let Some(source) = self.sources.get(place.source as usize) else { return };
-        let problem = match place.span {
-            Some(span) => source.problem(severity, span, message),
-            None => Problem::of_file(severity, source.file.clone(), message),
-        };
-        let key = |problem: &Problem| {
-            let rank = self.sources.iter().position(|source| source.file == problem.file);
-            (rank, problem.span.map(|span| span.at))
-        };
-        let after = key(&problem);
-        let index = self.problems.iter().position(|other| key(other) > after).unwrap_or(self.problems.len());
-        self.problems.insert(index, problem);
+    /// Adds problems that were found later, where they belong.
+    pub fn add(&mut self, severity: Severity, found: impl IntoIterator<Item = (Place, String)>) {
+        let mut problems = Problems::default();
+        for (place, message) in found {
+            let Some(source) = self.sources.get(place.source as usize) else { continue };
+            match place.span {
+                Some(span) => problems.add(source, severity, span, message),
+                None => problems.push(Problem::of_file(severity, source.file.clone(), message)),
+            }
+        }
+        self.problems = problems.joined(std::mem::take(&mut self.problems), &self.sources);
     }
 }
 

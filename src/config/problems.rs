@@ -37,6 +37,15 @@ impl Problems {
         self.worst = Some(self.worst.map_or(severity, |worst| worst.min(severity)));
     }
 
+    /// These with those that were sorted before. Where those were too many already, these follow.
+    pub fn joined(self, before: Vec<Problem>, files: &[Source]) -> Vec<Problem> {
+        if before.len() > MOST || self.list.is_empty() {
+            return before.into_iter().chain(self.sorted(files)).collect();
+        }
+        let list = before.into_iter().chain(self.list).collect();
+        Problems { list, ..self }.sorted(files)
+    }
+
     /// All of them in the order of `files` and of their lines, each once (an anchor's content is read
     /// again at each alias).
     pub fn sorted(mut self, files: &[Source]) -> Vec<Problem> {

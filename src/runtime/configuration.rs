@@ -7,6 +7,7 @@ use crate::config::{self, Program, ProgramKind, Sources};
 use crate::sys::files::{self, reason};
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
+use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -21,11 +22,15 @@ const MISSPELT: [(&str, &str); 2] = [("services", "service"), ("cron.d", "cronta
 /// Reads the configuration at `path`, a directory or one YAML file, with everything that is wrong with it.
 pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
     let mut loaded = config::read(gather(path));
-    for named in loaded.zones.clone() {
-        if let Err(error) = zones.named(&named.name) {
-            loaded.add(Severity::Error, named.place, error.to_string());
-        }
+    // A name that is there often is looked up once: an unknown one is compared with all that there are.
+    let mut unknown: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for named in &loaded.zones {
+        let look = || zones.named(&named.name).err().map(|error| error.to_string());
+        let error = unknown.entry(&named.name).or_insert_with(look);
+        problems.extend(error.clone().map(|error| (named.place, error)));
     }
+    loaded.add(Severity::Error, problems);
     loaded
 }
 

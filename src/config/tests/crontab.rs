@@ -127,7 +127,7 @@ fn mistakes_are_told_with_their_place() {
         (
             "@dayly x",
             &[
-                "crontab:1:1: unknown macro '@dayly', did you mean '@daily'? (known: @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION)",
+                "crontab:1:1: unknown macro '@dayly' (did you mean '@daily'?); known are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION",
             ],
         ),
         ("0 0 31 2 * x", &["crontab:1:1: this schedule never fires: no month that it names has such a day"]),
@@ -186,6 +186,10 @@ fn more_mistakes_than_anyone_reads_are_counted() {
     let told = told(&of_crontab("0 24 * * * x\n".repeat(1_500)));
     assert_eq!(told.len(), 1_001);
     assert_eq!(told[1_000], "crontab: and 500 more problems");
+    let mut loaded = of_crontab("CRON_TZ=x\n".to_owned() + &"@daily a | b\n".repeat(1_500));
+    assert!(!loaded.failed());
+    loaded.add(Severity::Error, [(loaded.zones[0].place, "unknown".to_owned())]);
+    assert!(loaded.failed(), "an error that comes behind too many warnings");
     assert!(of_crontab("@daily a | b\n".repeat(1_000) + "x").failed(), "an error among those that are left out");
 }
 

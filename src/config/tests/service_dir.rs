@@ -74,9 +74,9 @@ fn problems_found_later_stand_where_they_belong() {
     let mut loaded = of_yaml(yaml);
     let named: Vec<_> = loaded.zones.iter().map(|zone| (zone.name.clone(), zone.place)).collect();
     assert_eq!(named.len(), 1);
-    loaded.add(Severity::Error, named[0].1, format!("unknown time zone '{}'", named[0].0));
+    loaded.add(Severity::Error, [(named[0].1, format!("unknown time zone '{}'", named[0].0))]);
     let place = loaded.services().map(|(_, place)| place).next().unwrap();
-    loaded.add(Severity::Warning, place, "no such program");
+    loaded.add(Severity::Warning, [(place, "no such program".to_owned())]);
     let told = told(&loaded);
     assert_eq!(told[0], "w.yaml:1:11: unknown time zone 'Nowhere'");
     assert_eq!(told[1], "w.yaml:3:8: warning: no such program");
