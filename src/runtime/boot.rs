@@ -101,7 +101,7 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
     }
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
-    let supervisor = Supervisor::new(plan(config, options.command, zones)?, now);
+    let supervisor = Supervisor::new(plan(config, loaded.schedules, options.command, zones)?, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(&supervisor, log, local, &poller);
     let launcher = Launcher {
@@ -130,15 +130,18 @@ fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
     }
 }
 
-/// What the supervisor is to do: schedules read, zones found, the main command in its place.
-fn plan(config: Config, command: Option<Vec<OsString>>, zones: &mut Zones) -> Result<Plan, BootError> {
+/// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
+fn plan(
+    config: Config,
+    schedules: Vec<Schedule>,
+    command: Option<Vec<OsString>>,
+    zones: &mut Zones,
+) -> Result<Plan, BootError> {
     let default = config.settings.timezone.as_deref();
     let mut jobs = Vec::with_capacity(config.jobs.len());
-    for spec in config.jobs {
-        // Both were checked when the configuration was read.
-        let Ok(parsed) = Schedule::parse(&spec.schedule) else { continue };
+    for (spec, schedule) in config.jobs.into_iter().zip(schedules) {
         let zone = zones.of_job(spec.timezone.as_deref(), default)?;
-        jobs.push(PlannedJob { spec, schedule: parsed.schedule, zone });
+        jobs.push(PlannedJob { spec, schedule, zone });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
     Ok(Plan { services: config.services, jobs, main, shutdown_timeout: config.settings.shutdown_timeout })
