@@ -10,7 +10,7 @@ use crate::launch::step::Limit;
 use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
 use crate::model::note::Note;
-use crate::model::settings::{Level, LogFormat};
+use crate::model::settings::{Level, LogFormat, Settings};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
@@ -64,7 +64,10 @@ pub fn run(options: Options) -> u8 {
     }
     descriptors::mark_inherited();
     let mut zones = Zones::from_environment();
-    let loaded = configuration::load(&options.config, &mut zones);
+    let mut loaded = configuration::load(&options.config, &mut zones);
+    lay_over(&mut loaded.config.settings, &options);
+    let budget = loaded.config.settings.shutdown_timeout;
+    configuration::warn_of_shutdown(&mut loaded, budget);
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
@@ -82,16 +85,19 @@ fn refuse(error: &BootError) -> u8 {
     1
 }
 
+/// The command line and the environment beat `wingmate.yaml`.
+fn lay_over(settings: &mut Settings, options: &Options) {
+    settings.log.format = options.log_format.unwrap_or(settings.log.format);
+    settings.log.level = options.log_level.unwrap_or(settings.log.level);
+    settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
+}
+
 fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, BootError> {
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
-    let mut config = loaded.config;
-    let settings = &mut config.settings;
-    settings.log.format = options.log_format.unwrap_or(settings.log.format);
-    settings.log.level = options.log_level.unwrap_or(settings.log.level);
-    settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
-    let log = settings.log;
+    let config = loaded.config;
+    let log = config.settings.log;
     let call = |verb| move |errno| BootError::Call { verb, errno };
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
