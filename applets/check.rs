@@ -10,7 +10,7 @@ use wingmate::config::Loaded;
 use wingmate::model::command::ProcessSpec;
 use wingmate::model::job::JobSpec;
 use wingmate::model::service::{Restart, ServiceSpec};
-use wingmate::runtime::configuration::load;
+use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
 use wingmate::sys::stdio;
@@ -60,6 +60,8 @@ fn run(line: &Line) -> u8 {
     };
     let path = line.value("config").unwrap_or_else(|| "/etc/wingmate".into());
     let mut loaded = load(Path::new(&path), &mut Zones::from_environment());
+    let budget = loaded.config.settings.shutdown_timeout;
+    warn_of_shutdown(&mut loaded, budget);
     rehearse(&mut loaded);
     if line.flag("strict") {
         for problem in loaded.problems.iter_mut().filter(|problem| problem.severity == Severity::Warning) {

@@ -314,3 +314,18 @@ fn the_variable_says_where_and_usage_is_checked() {
     assert_eq!(told.status, Some(2));
     assert!(told.err.starts_with("wingmate: --format must be text or json, not 'xml'\n"), "{}", told.err);
 }
+
+#[test]
+fn a_stop_timeout_that_does_not_fit_is_a_warning() {
+    let dir = Dir::new("budget");
+    let services = "  fits: { command: sh, stop: { timeout: 2s } }\n  long: { command: sh, stop: { timeout: 20s } }\n";
+    dir.file("wingmate.yaml", &format!("shutdown: {{ timeout: 3s }}\nservice:\n{services}"));
+    let told = dir.check(&[]);
+    assert_eq!(told.status, Some(0));
+    let warnings: Vec<&str> = told.err.lines().filter(|line| line.contains("warning:")).collect();
+    assert_eq!(
+        warnings,
+        ["budget/wingmate.yaml:4:11: warning: the stop.timeout of 'long', 20s, doesn't fit into shutdown.timeout, 3s: \
+          that takes 20.3s (and as much from the engine: docker stop -t 22, terminationGracePeriodSeconds: 22)"]
+    );
+}

@@ -134,21 +134,23 @@ impl Reading<'_> {
                 }
                 None => {
                     let names: Vec<&str> = rows().map(|row| row.name).collect();
-                    let (key, what) = (&entry.key, &self.what);
-                    let message = match (others(key), nearest(key, &names)) {
-                        (Some(whose), _) => format!("{what} can't have '{key}': it is for {whose}"),
-                        (_, Some(near)) => {
-                            let message = format!("unknown key '{key}' in {what} (did you mean '{near}'?)");
-                            seen.meant.push(near);
-                            message
-                        }
-                        _ => format!("unknown key '{key}' in {what} (allowed: {})", names.join(", ")),
-                    };
-                    self.error(entry.span, message);
+                    seen.meant.extend(self.unknown_key(entry, others(&entry.key), &names));
                 }
             }
         }
         seen
+    }
+
+    /// Reports a key that no table has; what it was taken for, if that could be guessed.
+    fn unknown_key(&mut self, entry: &Entry, whose: Option<&str>, names: &[&str]) -> Option<String> {
+        let (key, what) = (&entry.key, &self.what);
+        let (message, meant) = match (whose, nearest(key, names)) {
+            (Some(whose), _) => (format!("{what} can't have '{key}': it is for {whose}"), None),
+            (_, Some(near)) => (format!("unknown key '{key}' in {what} (did you mean '{near}'?)"), Some(near)),
+            _ => (format!("unknown key '{key}' in {what} (allowed: {})", names.join(", ")), None),
+        };
+        self.error(entry.span, message);
+        meant
     }
 }
 
@@ -240,15 +242,21 @@ impl<'r, 'a> Field<'r, 'a> {
 
     /// One of some words.
     pub fn one_of<T: Copy>(&mut self, words: &[(&str, T)]) -> Option<T> {
-        let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        let text = &*self.text(&format!("one of {}", allowed()))?.text;
-        let found = words.iter().find(|(word, _)| *word == text);
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let place = self.place_of(&names)?;
+        words.get(place).map(|(_, value)| *value)
+    }
+
+    /// The place of the word that it is.
+    fn place_of(&mut self, words: &[&str]) -> Option<usize> {
+        let allowed = words.join(", ");
+        let text = &*self.text(&format!("one of {allowed}"))?.text;
+        let found = words.iter().position(|word| *word == text);
         if found.is_none() {
-            let near = nearest(text, words.iter().map(|(word, _)| *word));
-            let hint = near.map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default();
-            self.error(format!("'{}' must be one of {}, not '{text}'{hint}", self.name, allowed()));
+            let hint = nearest(text, words).map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default();
+            self.error(format!("'{}' must be one of {allowed}, not '{text}'{hint}", self.name));
         }
-        found.map(|(_, value)| *value)
+        found
     }
 
     /// A list's items, each as a field of the same name.

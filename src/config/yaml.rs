@@ -4,6 +4,7 @@
 //! a file). `schema` reads the nodes. Aliases share their nodes, so that nothing is copied.
 
 use super::problems::Problems;
+use crate::model::table::Table;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marks, Tag};
@@ -72,7 +73,7 @@ pub fn read(source: &Source, problems: &mut Problems) -> Option<Node> {
             return None;
         }
     };
-    let mut builder = Builder { source, problems, open: Vec::new(), anchors: BTreeMap::new(), weight: 0, root: None };
+    let mut builder = Builder { source, problems, open: Vec::new(), anchors: Table::new(), weight: 0, root: None };
     // After an error the parser repeats it for ever: the first one ends the reading.
     let result = Parser::new_from_str(text).try_for_each(|event| {
         let (event, marks) = event.map_err(|error| syntax_error(source, text, &error))?;
@@ -180,7 +181,7 @@ struct Builder<'a> {
     source: &'a Source,
     problems: &'a mut Problems,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, (Node, Size)>,
+    anchors: Table<usize, (Node, Size)>,
     weight: usize,
     root: Option<(Node, Size)>,
 }

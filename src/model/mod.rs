@@ -9,6 +9,7 @@ pub mod process;
 pub mod service;
 pub mod settings;
 pub mod signal;
+pub mod table;
 pub mod unit;
 
 use job::JobSpec;

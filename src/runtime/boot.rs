@@ -10,7 +10,7 @@ use crate::launch::step::Limit;
 use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
 use crate::model::note::Note;
-use crate::model::settings::{Level, LogFormat};
+use crate::model::settings::{Level, LogFormat, Settings};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
@@ -64,7 +64,10 @@ pub fn run(options: Options) -> u8 {
     }
     descriptors::mark_inherited();
     let mut zones = Zones::from_environment();
-    let loaded = configuration::load(&options.config, &mut zones);
+    let mut loaded = configuration::load(&options.config, &mut zones);
+    lay_over(&mut loaded.config.settings, &options);
+    let budget = loaded.config.settings.shutdown_timeout;
+    configuration::warn_of_shutdown(&mut loaded, budget);
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
@@ -82,16 +85,19 @@ fn refuse(error: &BootError) -> u8 {
     1
 }
 
+/// The command line and the environment beat `wingmate.yaml`.
+fn lay_over(settings: &mut Settings, options: &Options) {
+    settings.log.format = options.log_format.unwrap_or(settings.log.format);
+    settings.log.level = options.log_level.unwrap_or(settings.log.level);
+    settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
+}
+
 fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, BootError> {
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
-    let mut config = loaded.config;
-    let settings = &mut config.settings;
-    settings.log.format = options.log_format.unwrap_or(settings.log.format);
-    settings.log.level = options.log_level.unwrap_or(settings.log.level);
-    settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
-    let log = settings.log;
+    let config = loaded.config;
+    let log = config.settings.log;
     let call = |verb| move |errno| BootError::Call { verb, errno };
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
@@ -101,7 +107,7 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
     }
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
-    let supervisor = Supervisor::new(plan(config, options.command, zones)?, now);
+    let supervisor = Supervisor::new(plan(config, loaded.schedules, options.command, zones)?, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(&supervisor, log, local, &poller);
     let launcher = Launcher {
@@ -130,15 +136,18 @@ fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
     }
 }
 
-/// What the supervisor is to do: schedules read, zones found, the main command in its place.
-fn plan(config: Config, command: Option<Vec<OsString>>, zones: &mut Zones) -> Result<Plan, BootError> {
+/// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
+fn plan(
+    config: Config,
+    schedules: Vec<Schedule>,
+    command: Option<Vec<OsString>>,
+    zones: &mut Zones,
+) -> Result<Plan, BootError> {
     let default = config.settings.timezone.as_deref();
     let mut jobs = Vec::with_capacity(config.jobs.len());
-    for spec in config.jobs {
-        // Both were checked when the configuration was read.
-        let Ok(parsed) = Schedule::parse(&spec.schedule) else { continue };
+    for (spec, schedule) in config.jobs.into_iter().zip(schedules) {
         let zone = zones.of_job(spec.timezone.as_deref(), default)?;
-        jobs.push(PlannedJob { spec, schedule: parsed.schedule, zone });
+        jobs.push(PlannedJob { spec, schedule, zone });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
     Ok(Plan { services: config.services, jobs, main, shutdown_timeout: config.settings.shutdown_timeout })

@@ -4,6 +4,8 @@
 use super::zones::Zones;
 pub use crate::config::Loaded;
 use crate::config::{self, Program, ProgramKind, Sources};
+use crate::model::moment::Spoken;
+use crate::supervise::shutdown::budget_for;
 use crate::sys::files::{self, reason};
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
@@ -12,6 +14,7 @@ use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A configuration file may have this many bytes: ten thousand services or jobs take about one.
 const LARGEST: u64 = 8 << 20;
@@ -32,6 +35,28 @@ pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
     }
     loaded.add(Severity::Error, problems);
     loaded
+}
+
+/// Warns of what can't be kept at the end: a `stop.timeout` that the shutdown's own time doesn't have room for.
+pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
+    let services = loaded.services().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
+    let jobs = loaded.jobs().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
+    let misfits: Vec<_> = services
+        .chain(jobs)
+        .filter_map(|(name, timeout, place)| {
+            let needed = budget_for(timeout, budget)?;
+            let engine = needed.as_secs() + 2;
+            let text = format!(
+                "the stop.timeout of '{name}', {}, doesn't fit into shutdown.timeout, {}: that takes {} (and as much \
+                 from the engine: docker stop -t {engine}, terminationGracePeriodSeconds: {engine})",
+                Spoken(timeout),
+                Spoken(budget),
+                Spoken(needed)
+            );
+            Some((place, text))
+        })
+        .collect();
+    loaded.add(Severity::Warning, misfits);
 }
 
 /// What there is at `path`.

@@ -21,6 +21,7 @@ use crate::logs::stamp::Stream;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::{Level, LogSettings};
+use crate::model::table::Table;
 use crate::model::unit::{Pid, UnitId};
 use crate::sys::pipes::Pipe;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
@@ -31,7 +32,6 @@ use printer::Printer;
 pub use printer::Zone;
 use rustix::io::Errno;
 use std::collections::VecDeque;
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use stream::{Pumped, Source};
@@ -54,7 +54,7 @@ pub struct OpenError {
 
 /// All log pipes and where they lead.
 pub struct Outputs {
-    units: BTreeMap<UnitId, Unit>,
+    units: Table<UnitId, Box<Unit>>,
     printer: Printer,
     notes: Notes,
     parked: VecDeque<Key>,
@@ -118,7 +118,7 @@ impl Outputs {
         let [out, err] = OWN;
         let outlets = [Outlet::new("stdout", stdout, token(out)), Outlet::new("stderr", stderr, token(err))];
         Outputs {
-            units: BTreeMap::new(),
+            units: Table::new(),
             printer: Printer::new(settings, zone, outlets, colour),
             notes: Notes::default(),
             parked: VecDeque::new(),
@@ -165,8 +165,9 @@ impl Outputs {
             }
             Ok(Unit { name: name.into(), streams, leaving: false })
         };
-        if let Entry::Vacant(place) = self.units.entry(id) {
-            place.insert(make().map_err(|source| OpenError { unit: name.to_owned(), source })?);
+        if !self.units.contains_key(&id) {
+            let unit = make().map_err(|source| OpenError { unit: name.to_owned(), source })?;
+            self.units.insert(id, Box::new(unit));
         }
         if let Some((user, group)) = owner {
             self.give(id, user, group);

@@ -9,6 +9,7 @@ use super::perform::Launcher;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
+use crate::model::table::Table;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::Supervisor;
 use crate::supervise::event::Event;
@@ -17,7 +18,6 @@ use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::signals::Signals;
 use crate::sys::timer::{BootTimer, WallTimer};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Signals to wingmate.
@@ -42,9 +42,9 @@ pub struct Loop {
     pub(super) outputs: Outputs,
     pub(super) launcher: Launcher,
     /// Which unit's life each child belongs to.
-    pub(super) children: BTreeMap<Pid, (UnitId, Life)>,
+    pub(super) children: Table<Pid, (UnitId, Life)>,
     /// Services that fork into the background.
-    pub(super) adoptions: BTreeMap<UnitId, Adoption>,
+    pub(super) adoptions: Table<UnitId, Adoption>,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
     /// The status to leave with, once it is decided.
@@ -72,8 +72,8 @@ impl Loop {
             supervisor,
             outputs,
             launcher,
-            children: BTreeMap::new(),
-            adoptions: BTreeMap::new(),
+            children: Table::new(),
+            adoptions: Table::new(),
             events: vec![Event::Begin],
             leave: None,
         })

@@ -1,10 +1,10 @@
 //! Finding the zones that the configuration names: zone files, `TZ`, `/etc/localtime`, POSIX strings. Each is
 //! read once and shared by all jobs that name it.
 
+use crate::model::table::Table;
 use crate::schedule::zone::Zone;
 use crate::sys::files;
 use crate::text::near::nearest;
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -40,7 +40,7 @@ pub struct Zones {
     directory: PathBuf,
     tz: Option<OsString>,
     localtime: PathBuf,
-    known: BTreeMap<String, Rc<Zone>>,
+    known: Table<String, Rc<Zone>>,
     local: Option<Rc<Zone>>,
 }
 
@@ -52,7 +52,7 @@ impl Zones {
     }
 
     fn new(directory: OsString, tz: Option<OsString>, localtime: PathBuf) -> Zones {
-        Zones { directory: directory.into(), tz, localtime, known: BTreeMap::new(), local: None }
+        Zones { directory: directory.into(), tz, localtime, known: Table::new(), local: None }
     }
 
     /// The zone of a job: `job` is its own (`timezone:`, `CRON_TZ`), `settings` that of the settings; without

@@ -17,8 +17,8 @@ use super::expression::Expression;
 use super::next::{count, next};
 use super::zone::Zone;
 use crate::model::moment::{Boot, Now, Wall};
+use crate::model::table::Agenda;
 use crate::model::unit::UnitId;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ pub struct Queue {
     /// By number. Removed ones stay, marked, until there are more of them than of others.
     entries: Vec<Entry>,
     removed: usize,
-    wall: BTreeSet<(Wall, UnitId)>,
-    boot: BTreeSet<(Boot, UnitId)>,
+    wall: Agenda<Wall>,
+    boot: Agenda<Boot>,
 }
 
 /// One job; small, for there may be ten thousand.
@@ -71,7 +71,7 @@ pub struct Firing {
 impl Queue {
     /// An empty queue; `started` is wingmate's start, from which `@every` counts.
     pub fn new(started: Boot) -> Queue {
-        Queue { started, entries: Vec::new(), removed: 0, wall: BTreeSet::new(), boot: BTreeSet::new() }
+        Queue { started, entries: Vec::new(), removed: 0, wall: Agenda::default(), boot: Agenda::default() }
     }
 
     /// Enters a job; its first firing is the first after `now`. `@reboot` jobs have no place here and are ignored.
@@ -84,7 +84,7 @@ impl Queue {
                 self.enter(entry.next, job);
             }
             Schedule::Every(every) => {
-                self.boot.insert((next_beat(self.started, every, now.boot), job));
+                self.boot.insert(next_beat(self.started, every, now.boot), job);
             }
             Schedule::Reboot => return,
         }
@@ -104,9 +104,9 @@ impl Queue {
         entry.removed = true;
         let next = entry.next;
         if let Schedule::Every(_) = entry.schedule {
-            self.boot.retain(|(_, other)| *other != job);
+            self.boot.forget(job);
         }
-        self.wall.remove(&(next, job));
+        self.wall.remove(next, job);
         self.removed += 1;
         if self.removed * 2 > self.entries.len() {
             self.entries.retain(|entry| !entry.removed);
@@ -116,12 +116,12 @@ impl Queue {
 
     /// When CLOCK_REALTIME has something due.
     pub fn next_wall(&self) -> Option<Wall> {
-        self.wall.first().map(|(at, _)| *at)
+        self.wall.first()
     }
 
     /// When CLOCK_BOOTTIME has something due.
     pub fn next_boot(&self) -> Option<Boot> {
-        self.boot.first().map(|(at, _)| *at)
+        self.boot.first()
     }
 
     /// A job's next firing, as the clock shows it now.
@@ -139,22 +139,20 @@ impl Queue {
     /// What is due, in order of time; each job at most once.
     pub fn due(&mut self, now: Now) -> Vec<Firing> {
         let mut firings = Vec::new();
-        while let Some((at, job)) = self.wall.first().copied().filter(|(at, _)| *at <= now.wall) {
-            self.wall.remove(&(at, job));
+        for (_, job) in self.wall.take_due(now.wall) {
             let Some(entry) = self.entry_mut(job) else { continue };
             let Schedule::Cron(expression) = entry.schedule else { continue };
             firings.push(entry.fire(&expression, now.wall));
             let next = entry.next;
             self.enter(next, job);
         }
-        while let Some((beat, job)) = self.boot.first().copied().filter(|(beat, _)| *beat <= now.boot) {
-            self.boot.remove(&(beat, job));
+        for (_, job) in self.boot.take_due(now.boot) {
             let Some(Schedule::Every(every)) = self.entry_mut(job).map(|entry| entry.schedule) else { continue };
             let coming = next_beat(self.started, every, now.boot);
             // The beat before the coming one, shown by the clock as it is set now.
             let ago = every.saturating_sub(coming.since(now.boot));
             firings.push(Firing { job, scheduled: Some(shift(now.wall, ago, -1)), missed: 0 });
-            self.boot.insert((coming, job));
+            self.boot.insert(coming, job);
         }
         firings
     }
@@ -166,8 +164,8 @@ impl Queue {
             let Schedule::Cron(expression) = entry.schedule else { continue };
             let coming = next(&expression, &entry.zone, entry.counted_from(&expression, now.wall)).unwrap_or(NEVER);
             if coming < entry.next {
-                self.wall.remove(&(entry.next, entry.job));
-                self.wall.insert((coming, entry.job));
+                self.wall.remove(entry.next, entry.job);
+                self.wall.insert(coming, entry.job);
                 entry.next = coming;
             }
         }
@@ -175,7 +173,7 @@ impl Queue {
 
     fn enter(&mut self, next: Wall, job: UnitId) {
         if next != NEVER {
-            self.wall.insert((next, job));
+            self.wall.insert(next, job);
         }
     }
 
@@ -336,7 +334,7 @@ mod tests {
             left.insert(coming);
             queue.remove(going);
             left.remove(&going);
-            assert_eq!(queue.wall.len(), left.len());
+            assert_eq!(queue.wall.due(NEVER).len(), left.len());
             assert!(queue.entries.len() <= 2 * left.len(), "what was removed is forgotten");
         }
         let fired: std::collections::BTreeSet<_> = queue.due(now("12:59:59")).iter().map(|f| f.job).collect();

@@ -42,6 +42,12 @@ pub struct Shutdown {
     pub named_beyond: bool,
 }
 
+/// The budget that a unit with this `stop.timeout` needs, if `budget` isn't enough for it to be used up.
+pub fn budget_for(stop_timeout: Duration, budget: Duration) -> Option<Duration> {
+    let needed = stop_timeout + FINAL_KILL;
+    (needed > budget).then_some(needed)
+}
+
 /// How far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

@@ -1,13 +1,13 @@
 //! The units' deadlines in order: the next one is the loop's time-out. A unit has at most one.
 
 use crate::model::moment::Mono;
+use crate::model::table::Agenda;
 use crate::model::unit::UnitId;
-use std::collections::BTreeSet;
 
 /// Deadlines by time and by unit.
 #[derive(Debug, Default)]
 pub struct Timers {
-    by_time: BTreeSet<(Mono, UnitId)>,
+    by_time: Agenda<Mono>,
     by_unit: Vec<Option<Mono>>,
 }
 
@@ -23,20 +23,20 @@ impl Timers {
             return;
         }
         if let Some(old) = std::mem::replace(slot, at) {
-            self.by_time.remove(&(old, unit));
+            self.by_time.remove(old, unit);
         }
         if let Some(at) = at {
-            self.by_time.insert((at, unit));
+            self.by_time.insert(at, unit);
         }
     }
 
     /// The earliest deadline.
     pub fn next(&self) -> Option<Mono> {
-        self.by_time.first().map(|(at, _)| *at)
+        self.by_time.first()
     }
 
     /// The units whose deadline has come, earliest first.
     pub fn due(&self, now: Mono) -> Vec<UnitId> {
-        self.by_time.iter().take_while(|(at, _)| *at <= now).map(|(_, unit)| *unit).collect()
+        self.by_time.due(now).iter().map(|(_, unit)| *unit).collect()
     }
 }

@@ -210,7 +210,8 @@ pub fn joined<'a>(words: impl IntoIterator<Item = Cow<'a, str>>) -> String {
         if !line.is_empty() {
             line.push(' ');
         }
-        let plain = |c: char| c.is_alphanumeric() || "%+,-./:=@_^~!?*".contains(c);
+        let plain =
+            |c: char| c.is_ascii_alphanumeric() || c > '\u{9f}' && !c.is_whitespace() || "%+,-./:=@_^~!?*".contains(c);
         if !word.is_empty() && word.chars().all(plain) {
             line.push_str(&word);
         } else {

@@ -145,8 +145,7 @@ fn five_thousand_orphans_are_reaped_and_cost_no_unit_its_exit_status() {
     let Some(mut engine) = engine::turn() else { return };
     let image = engine.image("bare");
     let mut container = Container::start(&engine, &[], &image, &["-c", "/config/orphans.yaml"]);
-    container.line("the storm is over");
-    container.line("storm: exited with 7");
+    container.each(&["the storm is over", "storm: exited with 7"]);
     // The last orphans may still be on their way to their end; each is looked for, none is waited for by the clock.
     let left = container.ask(&[
         "/busybox",
