@@ -87,7 +87,7 @@ fn without_proc_and_dev_and_on_a_read_only_root_it_runs_and_stops() {
         r#"
 service:
   web: { command: [ sh, -c, 'echo "up $(cat)"; read x < $D/go; exit 1' ], startsecs: 0 }
-  escaped: { command: [ sh, -c, "setsid sh -c 'echo away; exec sleep inf' & exec sleep inf" ] }
+  escaped: { command: [ sh, -c, "setsid --fork sh -c 'echo away; exec sleep inf'; exec sleep inf" ] }
 "#,
     );
     for ordinary in [false, true] {
@@ -105,7 +105,7 @@ service:
 fn a_terminal_that_cannot_be_opened_again_gets_every_line() {
     // Without /proc it is written to by a process of its own, which must not be ended with the rest.
     let place = Place::new(
-        "service:\n  web: { command: [ sh, -c, \"trap 'seq 1 300; exit 0' TERM; echo up; while :; do read x < $D/go; done\" ] }\n",
+        "service:\n  web: { command: [ sh, -c, \"trap 'seq 1 300; exit 0' TERM; echo up; sleep inf & wait\" ] }\n",
     );
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
@@ -113,7 +113,7 @@ fn a_terminal_that_cannot_be_opened_again_gets_every_line() {
     let slave = ptsname(&master, Vec::new()).unwrap();
     let open = || OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(slave.to_str().unwrap());
     let mut command = place.command(&NOTHING, &[]);
-    let mut outer = command.stdout(open().unwrap()).stderr(open().unwrap()).spawn().unwrap();
+    let mut outer = command.env("NO_COLOR", "1").stdout(open().unwrap()).stderr(open().unwrap()).spawn().unwrap();
     let mut reader = Command::new("cat").stdin(master).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut screen = Lines::of(&mut reader);
     drop(command);

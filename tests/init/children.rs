@@ -14,7 +14,9 @@ const DIRTY: &[&str] = &[
 /// Says what it finds; the fourth descriptor is the listing's own.
 const FINDS: &str = r#"#!/bin/sh
 echo "$1 limit $(ulimit -Sn)"
-for line in $(grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status | tr -d '\t'); do echo "$1 $line"; done
+cat /proc/self/status | while read -r key value; do
+	case $key in SigBlk:|SigIgn:|SigCgt:) echo "$1 $key$value" ;; esac
+done
 echo "$1 open" $(ls /proc/self/fd)
 echo "$1 reads $(readlink /proc/self/fd/0) '$(cat)'"
 "#;

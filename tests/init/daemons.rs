@@ -58,7 +58,7 @@ service:
     wingmate.each(&[
         "silent: no daemon within 200ms",
         "fails: its starter exited with 4; restart in 100ms (1 in a row)",
-        "leaves: its starter ended with 0 and left no daemon; restart in 100ms (1 in a row)",
+        "leaves: its starter ended with 0 and left no daemon (leaves.pid: it isn't there); restart in 100ms (1 in a row)",
         "lies: its starter ended with 0 and left no daemon (",
     ]);
     wingmate.line("silent: nothing is left of it; restart in ");

@@ -82,7 +82,7 @@ service:
 #[test]
 fn what_is_written_on_the_way_out_is_not_lost() {
     let place = Place::new(
-        "service:\n  web: { command: [ sh, -c, \"trap 'seq 1 20000; exit 0' TERM; echo up; while :; do read x < $D/go; done\" ] }\n",
+        "service:\n  web: { command: [ sh, -c, \"trap 'seq 1 20000; exit 0' TERM; echo up; sleep inf & wait\" ] }\n",
     );
     let mut wingmate = place.start(&[]);
     wingmate.line("| up");

@@ -42,7 +42,7 @@ fn an_orphan_of_a_dead_service_comes_to_wingmate_and_is_reaped() {
         let place = Place::new(
             r#"
 service:
-  web: { oneshot: true, command: [ sh, -c, "setsid sh -c 'echo here; read x < $D/go' & exit 0" ] }
+  web: { oneshot: true, command: [ sh, -c, "setsid sh -c 'echo here; echo > $D/away; read x < $D/go' & until [ -e $D/away ]; do :; done" ] }
   stays: { command: [ sleep, inf ] }
 "#,
         );

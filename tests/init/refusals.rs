@@ -19,7 +19,10 @@ fn wrong_usage_is_2_with_a_hint() {
         (&["--confg", "/x"], "unknown option '--confg' (did you mean '--config'?)"),
         (&["-x"], "unknown option '-x'"),
         (&["nginx"], "no applet 'nginx'; to run it as the main command: wingmate -- nginx …"),
-        (&["chekc"], "no applet 'chekc'; did you mean 'check'? (to run it as the main command: wingmate -- chekc …)"),
+        (
+            &["chekc"],
+            "no applet 'chekc'; to run it as the main command: wingmate -- chekc … (did you mean 'wingmate check'?)",
+        ),
         (&["-c", "--"], "option '--config' needs a value, and '--' is none"),
         (&["-c"], "option '--config' needs a value"),
         (&["--"], "there is no command after '--'"),
