@@ -1,7 +1,7 @@
 //! With little: no rights, no `/proc`, no `/dev`, nothing that can be written to; and at rest it costs nothing.
 
 use crate::lines::Lines;
-use crate::world::{AS_INIT, ORDINARY, Place, Wingmate, can_switch_users};
+use crate::world::{AS_INIT, ORDINARY, Place, Wingmate, can_switch_users, told};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{self, OpenOptions};
@@ -73,6 +73,31 @@ cron:
     }
 }
 
+#[test]
+fn without_standard_streams_it_runs_and_passes_none_of_its_own_on() {
+    let place =
+        Place::new("service:\n  web: { command: [ sh, -c, 'ls /proc/self/fd > $D/web; cat' ], oneshot: true }\n");
+    let through = ["sh", "-c", r#"exec "$@" <&- >&- 2>&-"#, "sh"];
+    let main = ["--", "sh", "-c", "ls /proc/self/fd > $D/main; exit 7"];
+    let (status, stdout, stderr) = told(&mut place.command(&through, &main));
+    assert_eq!((status, &*stdout, &*stderr), (7, "", ""));
+    for unit in ["web", "main"] {
+        assert_eq!(place.read(unit), "0\n1\n2\n3\n", "{unit}; the fourth is the listing's own");
+    }
+}
+
+#[test]
+fn too_few_descriptors_are_told_at_start_with_both_numbers() {
+    let place = Place::new("service:\n  web: { command: [ sleep, inf ] }\n");
+    let through = ["sh", "-c", r#"ulimit -n 20; exec "$@""#, "sh"];
+    let (status, _, stderr) = told(&mut place.command(&through, &[]));
+    assert_eq!(status, 1);
+    assert!(
+        stderr.starts_with("wingmate: the configuration needs ") && stderr.contains(", the limit is 20 ("),
+        "{stderr}"
+    );
+}
+
 /// Behind these, wingmate finds no process file system, no device and no place to write to.
 const NOTHING: [&str; 4] = [
     "sh",
@@ -93,8 +118,7 @@ fn without_proc_and_dev_and_on_a_read_only_root_it_runs_and_stops() {
         let mut wingmate = Wingmate::launch(&mut place.command(&through, &[]));
         wingmate.each(if ordinary { &["| up "] } else { &["| up ", "| away"] });
         place.tell("go", "on");
-        wingmate.line("web: exited with 1");
-        wingmate.line("| up ");
+        wingmate.each(&["web: exited with 1", "| up "]);
         wingmate.stop();
     }
 }

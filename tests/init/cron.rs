@@ -54,8 +54,7 @@ fn a_run_that_is_due_during_the_one_before_is_skipped() {
     wingmate.line("| begun");
     wingmate.line("wingmate | warn: slow: skipped: the run before is still under way");
     place.tell("go", "on");
-    wingmate.line("slow: exited with 0 after ");
-    wingmate.line("| begun");
+    wingmate.each(&["slow: exited with 0 after ", "| begun"]);
     let lines = wingmate.stop();
     assert!(lines.iter().any(|line| line.contains("slow: killed by SIGTERM after ")), "{lines:#?}");
 }

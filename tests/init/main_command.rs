@@ -1,10 +1,9 @@
 //! The main command, `wingmate -- COMMAND`: its end is wingmate's, signals and the terminal are its own.
 
 use crate::terminal::Terminal;
-use crate::world::{AS_INIT, BINARY, ORDINARY, Place, Wingmate, order, told};
+use crate::world::{AS_INIT, BINARY, ORDINARY, Place, Wingmate, order, told, verdict};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use wingmate::model::signal::Signal;
 
 #[test]
@@ -28,7 +27,7 @@ fn a_death_by_signal_is_128_and_its_number() {
         let (status, lines) = place.run(&["--", "sh", "-c", &script]);
         assert_eq!(status, 128 + signal, "{lines:#?}");
         let name = Signal::from_number(signal).unwrap();
-        assert!(lines.last().unwrap().contains(&format!("main command killed by {name}")), "{lines:#?}");
+        assert!(verdict(&lines).contains(&format!("main command killed by {name}")), "{lines:#?}");
     }
 }
 
@@ -44,7 +43,7 @@ fn one_that_cannot_be_executed_is_126_or_127() {
     ] {
         let (code, lines) = place.run(&["--", command]);
         assert_eq!(code, status, "{lines:#?}");
-        assert!(lines.last().unwrap().contains(&format!("stopping: main command: {says}")), "{lines:#?}");
+        assert!(verdict(&lines).contains(&format!("stopping: main command: {says}")), "{lines:#?}");
     }
 }
 
@@ -110,9 +109,7 @@ fn a_second_stop_signal_ends_it_and_is_not_passed_on() {
     wingmate.signal(Signal::TERM);
     wingmate.line("told TERM");
     // Those that come within 250 ms count as the first.
-    while !wingmate.ends_within(Duration::from_millis(50)) {
-        wingmate.signal(Signal::TERM);
-    }
+    wingmate.signal_until_its_end(Signal::TERM);
     let (status, lines) = wingmate.end();
     assert_eq!(status, 137, "{lines:#?}");
     assert_eq!(order(&lines, &["told TERM"]).len(), 1, "{lines:#?}");
@@ -152,10 +149,7 @@ fn a_service_that_has_failed_keeps_it_from_starting() {
     let (status, lines) = place.run(&["--", "echo", "wrong"]);
     assert_eq!(status, 1, "{lines:#?}");
     assert!(!lines.iter().any(|line| line == "wrong"), "{lines:#?}");
-    assert_eq!(
-        lines.last().unwrap(),
-        "wingmate | error: stopping: main command not started: migrate failed; exit status 1"
-    );
+    assert_eq!(verdict(&lines), "wingmate | error: stopping: main command not started: migrate failed; exit status 1");
 }
 
 #[test]

@@ -132,3 +132,15 @@ fn what_cannot_be_read_is_named() {
     assert_eq!(status, 1, "{stderr}");
     assert!(stderr.to_lowercase().contains("/secret/wingmate.yaml: cannot read it: permission denied"), "{stderr}");
 }
+
+#[test]
+fn what_earlier_versions_took_is_accepted() {
+    let place = Place::new("service:\n  web: { command: [ 'true' ], oneshot: true }\n");
+    let mut command = place.command(AS_INIT, &["--pid-proxy", "/x", "--log-level=debug"]);
+    let (status, _, stderr) = told(command.env("WINGMATE_EXEC_PATH", "/usr/bin/wmexec"));
+    assert_eq!(status, 0, "{stderr}");
+    for option in ["--pid-proxy", "--exec"] {
+        let notice = format!("wingmate | debug: {option} is accepted from earlier versions and not needed");
+        assert!(stderr.contains(&notice), "{stderr}");
+    }
+}

@@ -185,6 +185,14 @@ impl Wingmate {
         processes::kill(self.pid(), signal).unwrap();
     }
 
+    /// Sends this signal until it ends.
+    pub fn signal_until_its_end(&mut self, signal: Signal) {
+        while !self.ends_within(Duration::from_millis(50)) {
+            // Between two looks it may have gone.
+            let _ = processes::kill(self.pid(), signal);
+        }
+    }
+
     /// Stands in epoll without a time-out.
     pub fn await_rest(&self) {
         crate::rest::await_rest(self.pid().raw() as u32);
@@ -196,7 +204,7 @@ impl Wingmate {
     }
 
     /// Whether it has ended, looked at for this long.
-    pub fn ends_within(&mut self, time: Duration) -> bool {
+    fn ends_within(&mut self, time: Duration) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < time {
             if self.outer.try_wait().unwrap().is_some() {
@@ -247,10 +255,14 @@ fn named(pid: Pid) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim_end().to_owned()
 }
 
+/// Wingmate's last line. (The two streams have no order between them, so a unit's may come behind it.)
+pub fn verdict(lines: &[String]) -> &str {
+    lines.iter().rfind(|line| line.contains("; exit status ")).unwrap()
+}
+
 /// How long the shutdown took, by wingmate's last line.
 pub fn took(lines: &[String]) -> Duration {
-    let last = lines.iter().find(|line| line.contains(" received ") && line.contains("exit status")).unwrap();
-    let spoken = last.split(" received ").nth(1).and_then(|rest| rest.split(" ago").next()).unwrap();
+    let spoken = verdict(lines).split(" received ").nth(1).and_then(|rest| rest.split(" ago").next()).unwrap();
     let (number, unit) = match spoken.strip_suffix("ms") {
         Some(number) => (number, 0.001),
         None => (spoken.strip_suffix('s').unwrap(), 1.0),
