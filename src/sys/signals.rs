@@ -8,10 +8,11 @@
 //! Unsafe: libc's sigset calls, signalfd and sigaction, for which rustix has no stable interface.
 #![allow(unsafe_code)]
 
+use super::last_errno;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, Result};
+use rustix::io::Result;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
@@ -91,9 +92,7 @@ impl Signals {
         let sender = if info.ssi_code > 0 { None } else { Pid::from_raw(info.ssi_pid as i32) };
         Some(Received { signal: Signal::from_number(info.ssi_signo as i32)?, sender, uid: info.ssi_uid })
     }
-}
 
-impl Signals {
     /// Waits until a signal came or `timeout` is over, without epoll.
     pub fn pause(&self, timeout: Duration) {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(timeout.subsec_nanos()) };
@@ -119,8 +118,4 @@ fn caught() -> libc::sigset_t {
         }
         set
     }
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
