@@ -65,5 +65,5 @@ pub(super) fn redirect(mut sources: [RawFd; 3]) -> Result<()> {
 }
 
 fn check(result: i32) -> Result<i32> {
-    if result < 0 { Err(super::mask::last_errno()) } else { Ok(result) }
+    if result < 0 { Err(super::last_errno()) } else { Ok(result) }
 }

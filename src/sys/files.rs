@@ -27,8 +27,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
 /// An error's text as the C library words it, without std's "(os error N)".
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
+    match text.split_once(" (os error ") {
+        Some((reason, _)) => reason.to_owned(),
         None => text,
     }
 }

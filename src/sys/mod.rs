@@ -24,3 +24,10 @@ mod steps;
 pub mod terminal;
 pub mod timer;
 pub mod writer;
+
+use rustix::io::Errno;
+
+/// What the last call of the C library failed with.
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
