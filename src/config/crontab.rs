@@ -9,10 +9,10 @@ use crate::model::job::JobSpec;
 use crate::model::service::StopSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};
+use crate::text::index::Index;
 use crate::text::source::Source;
 use crate::text::words::{Comments, Word, characters, shell_words, split};
 use memchr::memchr;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
 
@@ -32,7 +32,8 @@ pub fn read(
         environ: Vec::new(),
         shell: None,
         zone: None,
-        schedules: BTreeMap::new(),
+        known: Index::new(),
+        schedules: Vec::new(),
     };
     for (number, bytes) in source.lines() {
         let line = match std::str::from_utf8(bytes) {
@@ -82,7 +83,9 @@ struct Crontab<'a> {
     shell: Option<String>,
     zone: Option<String>,
     /// Those that were read without a remark.
-    schedules: BTreeMap<&'a str, Schedule>,
+    schedules: Vec<Schedule>,
+    /// Their numbers, as they were written.
+    known: Index<'a>,
 }
 
 impl<'a> Crontab<'a> {
@@ -165,7 +168,7 @@ impl<'a> Crontab<'a> {
 
     /// Reads a schedule, or says what is wrong with it. Many entries have the same one.
     fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Schedule> {
-        if let Some(schedule) = self.schedules.get(written) {
+        if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
             return Some(*schedule);
         }
         let span = |chars: Range<usize>| {
@@ -175,7 +178,8 @@ impl<'a> Crontab<'a> {
         match Schedule::parse(written) {
             Ok(parsed) => {
                 if parsed.remarks.is_empty() {
-                    self.schedules.insert(written, parsed.schedule);
+                    self.known.insert(written.into(), self.schedules.len());
+                    self.schedules.push(parsed.schedule);
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
