@@ -9,7 +9,7 @@ use std::path::Path;
 use wingmate::config::Loaded;
 use wingmate::model::command::ProcessSpec;
 use wingmate::model::job::JobSpec;
-use wingmate::model::service::{Restart, ServiceSpec};
+use wingmate::model::service::ServiceSpec;
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
@@ -136,7 +136,7 @@ fn policy(spec: &ServiceSpec) -> String {
     if spec.oneshot {
         parts.push("oneshot".into());
     }
-    parts.push(format!("restart {}", restart(spec)));
+    parts.push(format!("restart {}", spec.restart.name()));
     if let Some(pidfile) = &spec.pidfile {
         parts.push(format!("pidfile {}", pidfile.path.display()));
     }
@@ -148,14 +148,6 @@ fn policy(spec: &ServiceSpec) -> String {
     }
     parts.retain(|part| !part.is_empty());
     parts.join(", ")
-}
-
-fn restart(spec: &ServiceSpec) -> &'static str {
-    match spec.restart {
-        Restart::Always => "always",
-        Restart::OnFailure => "on-failure",
-        Restart::Never => "never",
-    }
 }
 
 fn timing(spec: &JobSpec) -> String {
@@ -193,7 +185,7 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
             let _ = write!(
                 json,
                 ",\"restart\":\"{}\",\"oneshot\":{},\"autostart\":{},\"critical\":{}}}",
-                restart(spec),
+                spec.restart.name(),
                 spec.oneshot,
                 spec.autostart,
                 spec.critical
