@@ -1,8 +1,8 @@
 //! `wingmate next`: when an expression, or each configured job, fires next.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail, print, wrong_usage};
+use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usage};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use wingmate::model::moment::Wall;
 use wingmate::model::table::Agenda;
@@ -52,14 +52,7 @@ pub static APPLET: Applet = Applet {
             default: Some("1"),
             help: "how many times, of each job if there is no EXPR",
         },
-        Opt {
-            short: Some('c'),
-            long: "config",
-            value: Some("PATH"),
-            env: Some("WINGMATE_CONFIG_PATH"),
-            default: Some("/etc/wingmate"),
-            help: "configuration: a directory, or one .yaml file; read if there is no EXPR",
-        },
+        Opt { help: "configuration: a directory, or one .yaml file; read if there is no EXPR", ..CONFIG },
     ],
     operands: Operands::Any,
     statuses: &[("0", "done"), ("1", "the expression, the zone or the configuration is invalid"), ("2", "wrong usage")],
@@ -80,7 +73,7 @@ fn run(line: &Line) -> u8 {
         Err(text) => return wrong_usage(&APPLET, &text),
     };
     match line.operands() {
-        [] => jobs(line.value("config").map_or_else(|| "/etc/wingmate".into(), PathBuf::from), &wish),
+        [] => jobs(&line.config(), &wish),
         [text] => expression(&text.to_string_lossy(), &wish),
         _ => wrong_usage(&APPLET, "next takes one expression; quote it: wingmate next '*/5 * * * *'"),
     }
@@ -195,9 +188,9 @@ fn show(rows: &mut [Row<'_>], wish: &Wish) -> u8 {
 }
 
 /// The times of all jobs, in order, each with its job's name.
-fn jobs(config: PathBuf, wish: &Wish) -> u8 {
+fn jobs(config: &Path, wish: &Wish) -> u8 {
     let mut zones = Zones::from_environment();
-    let loaded = configuration::load(&config, &mut zones);
+    let loaded = configuration::load(config, &mut zones);
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
