@@ -178,7 +178,6 @@ impl Supervisor {
             Event::Rest(rest) => self.rest(&rest, now.mono),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
-            Event::Tick => {}
         }
     }
 
