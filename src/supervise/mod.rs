@@ -250,11 +250,6 @@ impl Supervisor {
         self.table().map(|(unit, machine)| (unit, machine.name()))
     }
 
-    /// Whether wingmate is on its way out.
-    pub fn stopping(&self) -> bool {
-        self.shutdown.is_some()
-    }
-
     /// When wingmate leaves whatever is left, once it is on its way out.
     pub fn leaves_at(&self) -> Option<Mono> {
         self.shutdown.as_ref().map(|shutdown| shutdown.deadline)

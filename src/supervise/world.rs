@@ -274,7 +274,7 @@ impl World {
         if self.processes.values().any(|process| process.unit == unit && process.main) {
             self.broken.get_or_insert(format!("two lives of unit {}", unit.0));
         }
-        if self.supervisor.stopping() {
+        if self.supervisor.leaves_at().is_some() {
             self.broken.get_or_insert(format!("unit {} started during the shutdown", unit.0));
         }
         let name = self.supervisor.name(unit).to_owned();
