@@ -26,6 +26,7 @@ use crate::model::unit::{Pid, UnitId};
 use crate::sys::pipes::Pipe;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::sink::Sink;
+use crate::sys::stdio;
 use notes::{Held, Notes, Until};
 use outlet::Outlet;
 use printer::Printer;
@@ -100,7 +101,8 @@ impl Outputs {
     /// Outputs to wingmate's own stdout and stderr. `zone` gives the local time's offset for `timestamps`;
     /// `colour`: terminals may be coloured (`NO_COLOR` is unset or empty).
     pub fn new(settings: LogSettings, zone: Zone, colour: bool) -> Outputs {
-        Outputs::over(settings, zone, colour, rustix::stdio::stdout(), rustix::stdio::stderr())
+        let [stdout, stderr] = stdio::streams();
+        Outputs::over(settings, zone, colour, stdout, stderr)
     }
 
     /// Outputs to these two streams.

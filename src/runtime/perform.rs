@@ -103,8 +103,11 @@ impl Loop {
     }
 
     fn rest(&mut self, signal: Option<Signal>, now: Now) {
-        self.events.push(Event::Rest(rest::signal(signal)));
+        let writers: Vec<Pid> = self.outputs.writers().collect();
+        let rest = rest::signal(signal, &writers);
+        // Whoever was dead already has a status that comes first.
         self.reap(now);
+        self.events.push(Event::Rest(rest));
     }
 }
 

@@ -181,7 +181,7 @@ impl Supervisor {
                     service.refused(life, reason);
                 }
             }),
-            Event::Rest(rest) => self.rest(&rest, now.mono),
+            Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
             Event::Tick => {}

@@ -58,15 +58,21 @@ impl Supervisor {
         if shutdown.final_kill_due(now) {
             return self.kill_everything(now);
         }
-        let look_again = std::mem::take(&mut self.look_again);
+        let (look_again, down) = (std::mem::take(&mut self.look_again), self.all_down());
         match shutdown.phase {
             Phase::Waves => self.next_wave(now),
+            // A unit's end is on its way, even if nothing else can be reached.
+            Phase::LastTerm { .. } | Phase::LastKill if shutdown.nobody_left && down => self.leave(now),
             Phase::LastTerm { until } if until <= now => self.last_kill(),
             Phase::LastTerm { .. } if look_again => self.actions.push(Action::CountRest),
             Phase::LastKill if shutdown.deadline <= now => self.leave(now),
             Phase::LastKill if look_again => self.actions.push(Action::SignalRest(Signal::KILL)),
             Phase::LastTerm { .. } | Phase::LastKill => {}
         }
+    }
+
+    fn all_down(&self) -> bool {
+        (0..self.units.len()).all(|index| self.is_down(number(index)))
     }
 
     /// Begins the next wave when the one before is down; after the last, the last act.
@@ -122,16 +128,12 @@ impl Supervisor {
     }
 
     /// The answer to `SignalRest` and `CountRest`.
-    pub(super) fn rest(&mut self, rest: &Rest, now: Mono) {
+    pub(super) fn rest(&mut self, rest: &Rest) {
         let Some(shutdown) = &mut self.shutdown else { return };
-        let phase = shutdown.phase;
-        if phase == Phase::LastKill && !rest.beyond.is_empty() && !shutdown.named_beyond {
+        shutdown.nobody_left = rest.within_reach == 0;
+        if shutdown.phase == Phase::LastKill && !rest.beyond.is_empty() && !shutdown.named_beyond {
             shutdown.named_beyond = true;
-            self.say(Level::Warn, format!("not permitted to end: {}", rest.beyond.join(", ")));
-        }
-        match phase {
-            Phase::LastTerm { .. } | Phase::LastKill if rest.within_reach == 0 => self.leave(now),
-            Phase::LastTerm { .. } | Phase::LastKill | Phase::Waves => {}
+            self.say(Level::Warn, format!("not to be ended: {}", rest.beyond.join(", ")));
         }
     }
 

@@ -5,15 +5,17 @@
 //! is queued even if its default action is to be ignored, PID 1's included (kernel/signal.c, sig_ignored).
 //! Children start with an empty mask and default dispositions (sys::spawn).
 //!
-//! Unsafe: libc's sigset calls, signalfd and sigaction, for which rustix has no stable interface.
+//! Unsafe: sigprocmask, signalfd and sigaction, for which rustix has no stable interface. They are called directly:
+//! the C libraries leave the signals that they keep to themselves (32 and 33, musl SIGRTMIN too) out of every set.
 #![allow(unsafe_code)]
 
+use super::last_errno;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, Result};
+use rustix::io::Result;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// A signal that was sent to this process.
@@ -39,8 +41,11 @@ pub struct Signals {
 /// dropped, and our children would inherit that). The first thing that init and pidproxy do.
 pub fn block_all() -> Result<()> {
     let set = caught();
-    // SAFETY: `set` is an initialised sigset_t; the old mask isn't asked for.
-    if unsafe { libc::sigprocmask(libc::SIG_SETMASK, &set, std::ptr::null_mut()) } != 0 {
+    let old = std::ptr::null_mut::<Set>();
+    // SAFETY: `set` is a kernel sigset of the size that is passed; the old mask isn't asked for.
+    let result =
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const set, old, size_of::<Set>()) };
+    if result != 0 {
         return Err(last_errno());
     }
     (1..=64).filter(|number| !FAULTS.contains(number)).for_each(undo_ignoring);
@@ -54,8 +59,7 @@ type KernelAction = [u64; 4];
 /// ignored by default drops one that is pending.
 fn undo_ignoring(number: i32) {
     let (none, mut found): (KernelAction, KernelAction) = ([0; 4], [0; 4]);
-    // SAFETY: the kernel reads and fills at most four words, and takes masks of 8 bytes. Called directly because the
-    // C libraries refuse the signals that they keep to themselves (32 to 34), which may be found ignored too.
+    // SAFETY: the kernel reads and fills at most four words, and takes masks of 8 bytes.
     unsafe {
         let null = std::ptr::null_mut::<KernelAction>();
         let known = libc::syscall(libc::SYS_rt_sigaction, number, null, &raw mut found, 8);
@@ -69,10 +73,11 @@ impl Signals {
     /// The descriptor that becomes readable when a signal came. [`block_all`] must have been called.
     pub fn new() -> Result<Signals> {
         let set = caught();
-        // SAFETY: `set` is an initialised sigset_t; -1 asks for a new descriptor, which nobody else owns.
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        // SAFETY: `set` is as above; -1 asks for a new descriptor, which nobody else owns.
         unsafe {
-            let fd = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
-            if fd < 0 { Err(last_errno()) } else { Ok(Signals { fd: OwnedFd::from_raw_fd(fd) }) }
+            let fd = libc::syscall(libc::SYS_signalfd4, -1, &raw const set, size_of::<Set>(), flags);
+            if fd < 0 { Err(last_errno()) } else { Ok(Signals { fd: OwnedFd::from_raw_fd(fd as RawFd) }) }
         }
     }
 
@@ -91,9 +96,7 @@ impl Signals {
         let sender = if info.ssi_code > 0 { None } else { Pid::from_raw(info.ssi_pid as i32) };
         Some(Received { signal: Signal::from_number(info.ssi_signo as i32)?, sender, uid: info.ssi_uid })
     }
-}
 
-impl Signals {
     /// Waits until a signal came or `timeout` is over, without epoll.
     pub fn pause(&self, timeout: Duration) {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(timeout.subsec_nanos()) };
@@ -107,20 +110,10 @@ impl AsFd for Signals {
     }
 }
 
-/// Every signal but the faults' and the two that can't be caught.
-fn caught() -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: sigfillset initialises the whole set.
-    unsafe {
-        libc::sigfillset(set.as_mut_ptr());
-        let mut set = set.assume_init();
-        for fault in FAULTS {
-            libc::sigdelset(&mut set, fault);
-        }
-        set
-    }
-}
+/// The kernel's set of signals: bit N-1 is signal N.
+type Set = u64;
 
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+/// Every signal but the faults'. The two that can't be caught the kernel leaves out itself.
+fn caught() -> Set {
+    FAULTS.iter().fold(Set::MAX, |set, fault| set & !(1 << (fault - 1)))
 }

@@ -1,8 +1,14 @@
-//! Standard output and error for the doors. std's print macros panic when the stream is gone; these tell it.
+//! Standard output and error, and how the doors write to them: std's print macros panic when the stream is gone,
+//! these tell it.
 
 use rustix::io::{Errno, write};
 use rustix::stdio::{stderr, stdout};
 use std::os::fd::BorrowedFd;
+
+/// Both of them.
+pub fn streams() -> [BorrowedFd<'static>; 2] {
+    [stdout(), stderr()]
+}
 
 /// Writes all of `text` to stdout. A reader that has gone is EPIPE (SIGPIPE is ignored by std's start).
 pub fn out(text: &str) -> Result<(), Errno> {
@@ -17,7 +23,7 @@ pub fn err(text: &str) {
 fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
     while !bytes.is_empty() {
         match write(fd, bytes) {
-            Ok(count) => bytes = &bytes[count..],
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => wait_writable(fd)?,
             Err(errno) => return Err(errno),

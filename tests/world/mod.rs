@@ -1,6 +1,7 @@
 //! A small world for one story: a directory, fifos to tell programs to go on, a proxy whose stdout is read line by
 //! line. Everything is awaited with one generous limit, after which the story has failed.
 
+pub mod rest;
 pub mod terminal;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -19,12 +20,6 @@ use wingmate::sys::inotify::Inotify;
 
 /// Longer than anything here takes on a loaded machine.
 const LIMIT: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
-
-/// The system calls that wait in epoll.
-#[cfg(target_arch = "x86_64")]
-const EPOLL: [i64; 3] = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2];
-#[cfg(not(target_arch = "x86_64"))]
-const EPOLL: [i64; 2] = [libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2];
 
 /// A directory with the fifos `go`, `begin`, `late`, `end`, and `life`, which nobody ever writes to: opening it
 /// for reading lasts as long as the story.
@@ -163,22 +158,9 @@ impl Proxy {
         fs::read_to_string(&self.messages).unwrap()
     }
 
-    /// Until it has adopted a daemon and rests: stands in epoll without a time-out (proc(5), `/proc/PID/syscall`).
+    /// Until it has adopted a daemon and rests.
     pub fn await_rest(&self) {
-        let begun = Instant::now();
-        loop {
-            let call = fs::read_to_string(format!("/proc/{}/syscall", self.id())).unwrap();
-            let mut words = call.split(' ');
-            let waits =
-                words.next().and_then(|number| number.parse().ok()).is_some_and(|number| EPOLL.contains(&number));
-            // The fourth argument: -1, or as epoll_pwait2's timespec none at all.
-            let without_end = ["0xffffffff", "0xffffffffffffffff", "0x0"].contains(&words.nth(3).unwrap_or_default());
-            if waits && without_end {
-                return;
-            }
-            assert!(begun.elapsed().as_secs() < LIMIT.tv_sec as u64, "it doesn't come to rest: {call}");
-            std::thread::yield_now();
-        }
+        rest::await_rest(self.id());
     }
 }
 

@@ -1,0 +1,103 @@
+//! Cron jobs, as far as the clock need not be waited for.
+
+use crate::world::{AS_INIT, Place, Wingmate};
+use wingmate::model::signal::Signal;
+
+#[test]
+fn a_job_is_told_its_name_and_its_time() {
+    let place = Place::new(
+        "cron:\n  in.yaml: { command: [ sh, -c, 'echo \"$WINGMATE_JOB $WINGMATE_SCHEDULED_TIME\"' ], schedule: '@reboot', timezone: 'XST-3' }\n",
+    );
+    place.file(
+        "crontab",
+        r#"# what cron users write
+MAILTO = nobody@example.org
+GREETING="two  words"
+CRON_TZ=UTC
+@every 1s   ./job.sh 'one word' # a comment
+CRON_TZ=XST-5:30
+@reboot     ./job.sh again
+SHELL=/bin/sh
+@reboot     echo "by $SHELL: $GREETING" > told 2>&1; cat told
+SHELL=
+* * * * *   no-such-program
+"#,
+    );
+    place.program("job.sh", "#!/bin/sh\necho \"$1|$GREETING|$MAILTO|$WINGMATE_JOB|$WINGMATE_SCHEDULED_TIME\"\n");
+    let mut wingmate = Wingmate::launch(&mut place.command(AS_INIT, &[]));
+    wingmate.each(&[
+        "| one word|",
+        "| again|",
+        "| in.yaml ",
+        "by ",
+        "job.sh: started (pid ",
+        "job.sh: exited with 0 after ",
+    ]);
+    wingmate.line("| one word|");
+    wingmate.signal(Signal::USR1);
+    wingmate.line("no-such-program");
+    let lines = wingmate.stop();
+    let line = |part: &str| lines.iter().find(|line| line.contains(part)).unwrap();
+    assert!(line("| one word|").contains("| one word|two  words|nobody@example.org|job.sh|2"), "{lines:#?}");
+    assert!(line("| one word|").ends_with("Z") || line("| one word|").ends_with("+00:00"), "{lines:#?}");
+    assert!(line("| again|").contains("|job.sh-2|2") && line("| again|").ends_with("+05:30"), "{lines:#?}");
+    assert!(line("| in.yaml ").ends_with("+03:00"), "{lines:#?}");
+    assert!(line("| by ").ends_with("| by /bin/sh: two  words"), "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("| again|")).count(), 1, "{lines:#?}");
+}
+
+#[test]
+fn a_run_that_is_due_during_the_one_before_is_skipped() {
+    let place =
+        Place::new("cron:\n  slow: { command: [ sh, -c, 'echo begun; read x < $D/go' ], schedule: '@every 1s' }\n");
+    let mut wingmate = place.start(&[]);
+    wingmate.line("| begun");
+    wingmate.line("wingmate | warn: slow: skipped: the run before is still under way");
+    place.tell("go", "on");
+    wingmate.line("slow: exited with 0 after ");
+    wingmate.line("| begun");
+    let lines = wingmate.stop();
+    assert!(lines.iter().any(|line| line.contains("slow: killed by SIGTERM after ")), "{lines:#?}");
+}
+
+#[test]
+fn failures_are_told_and_stop_nothing() {
+    let place = Place::new(
+        r#"
+cron:
+  fails: { command: [ sh, -c, "exit 3" ], schedule: "@reboot" }
+  lost: { command: [ no-such-program ], schedule: "@reboot" }
+  often: { command: [ "true" ], schedule: "@every 1s" }
+"#,
+    );
+    let mut wingmate = place.start(&[]);
+    wingmate.each(&[
+        "wingmate | warn: fails: exited with 3 after ",
+        "wingmate | error: lost: cannot execute 'no-such-program': no such file or directory (searched in PATH)",
+    ]);
+    wingmate.line("often: exited with 0 after ");
+    wingmate.line("often: exited with 0 after ");
+    wingmate.stop();
+}
+
+#[test]
+fn a_job_may_finish_in_the_shutdown() {
+    let place = Place::new(
+        r#"
+cron:
+  report:
+    command: [ sh, -c, "trap 'echo wrong' TERM; echo begun; read x < $D/go; echo finished" ]
+    schedule: "@reboot"
+    stop: { signal: none, timeout: 1m }
+"#,
+    );
+    let mut wingmate = place.start(&["--shutdown-timeout", "1m"]);
+    wingmate.line("| begun");
+    wingmate.signal(Signal::TERM);
+    wingmate.line("stopping: SIGTERM received");
+    place.tell("go", "on");
+    let (status, lines) = wingmate.end();
+    assert_eq!(status, 0, "{lines:#?}");
+    assert!(lines.iter().any(|line| line.ends_with("| finished")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.ends_with("| wrong")), "{lines:#?}");
+}

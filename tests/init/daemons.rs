@@ -1,0 +1,78 @@
+//! Services that fork into the background, with `pidfile:` and no helper process beside them.
+
+use crate::world::{Place, can_switch_users};
+use wingmate::model::signal::Signal;
+use wingmate::sys::processes;
+
+/// Forks a daemon, which writes its pid file and stays.
+const FORKS: &str = r#"#!/bin/sh
+setsid sh -c 'echo "I am $(id -u)"; echo $$ > $D/run/d.pid; exec sleep inf' &
+until [ -s $D/run/d.pid ]; do :; done
+"#;
+
+fn place(keys: &str) -> Place {
+    let place = Place::new(&format!(
+        "service:\n  d:\n    command: [ ./forks ]\n    pidfile: run/d.pid\n    backoff: {{ initial: 10ms, max: 10ms }}\n{keys}"
+    ));
+    place.program("forks", FORKS);
+    place.file("run/keep", "");
+    place
+}
+
+/// The number in `running (daemon, pid N)`.
+fn daemon(line: &str) -> String {
+    line.rsplit("pid ").next().unwrap().trim_end_matches(')').to_owned()
+}
+
+#[test]
+fn a_daemon_that_is_killed_is_there_again() {
+    let place = place("");
+    let mut wingmate = place.start(&[]);
+    let line = wingmate.line("d: starting (pid ");
+    assert!(line.ends_with(", its pid file is awaited"), "{line}");
+    for _ in 0..3 {
+        let pid = daemon(&wingmate.line("d: running (daemon, pid "));
+        assert_eq!(place.read("run/d.pid").trim(), pid);
+        processes::kill(wingmate.inside(&pid), Signal::KILL).unwrap();
+        wingmate.line("d: daemon killed by SIGKILL after ");
+        // Its successor's file is awaited, not this one taken for it.
+        wingmate.line("d: starting (pid ");
+    }
+    wingmate.line("d: running (daemon, pid ");
+    let lines = wingmate.stop();
+    assert!(lines.iter().any(|line| line.ends_with("d: stopped: killed by SIGTERM")), "{lines:#?}");
+}
+
+#[test]
+fn a_daemon_that_does_not_come_up_is_given_up_in_time() {
+    let place = Place::new(
+        r#"
+service:
+  silent: { command: [ sleep, inf ], pidfile: silent.pid, ready: { timeout: 200ms } }
+  fails: { command: [ sh, -c, "exit 4" ], pidfile: fails.pid }
+  leaves: { command: [ "true" ], pidfile: leaves.pid }
+  lies: { command: [ sh, -c, "echo 1 > lies.pid" ], pidfile: lies.pid }
+"#,
+    );
+    let mut wingmate = place.start(&[]);
+    wingmate.each(&[
+        "silent: no daemon within 200ms",
+        "fails: its starter exited with 4; restart in 100ms (1 in a row)",
+        "leaves: its starter ended with 0 and left no daemon (leaves.pid: it isn't there); restart in 100ms (1 in a row)",
+        "lies: its starter ended with 0 and left no daemon (",
+    ]);
+    wingmate.line("silent: nothing is left of it; restart in ");
+    wingmate.stop();
+}
+
+#[test]
+fn a_daemon_of_another_user_is_followed_too() {
+    if !can_switch_users("a_daemon_of_another_user_is_followed_too") {
+        return;
+    }
+    let place = place("    user: nobody\n");
+    rustix::fs::chmod(place.path("run"), rustix::fs::Mode::from_raw_mode(0o777)).unwrap();
+    let mut wingmate = place.start(&[]);
+    wingmate.each(&["d        | I am 65534", "d: running (daemon, pid "]);
+    wingmate.stop();
+}

@@ -1,0 +1,23 @@
+//! `wingmate -c DIR [-- COMMAND]` through the real binary, a file for each promise: as process 1 of a pid namespace,
+//! and as an ordinary process beside others. Needs `unshare`, and root or user namespaces.
+
+#[path = "../world/lines.rs"]
+mod lines;
+#[path = "../world/rest.rs"]
+mod rest;
+#[path = "../world/terminal.rs"]
+mod terminal;
+#[path = "../world/wingmate.rs"]
+mod world;
+
+mod bare;
+mod children;
+mod cron;
+mod daemons;
+mod log;
+mod main_command;
+mod orphans;
+mod refusals;
+mod services;
+mod shutdown;
+mod signals;
