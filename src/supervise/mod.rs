@@ -17,6 +17,7 @@ pub mod proxy;
 mod scenarios;
 pub mod service;
 pub mod shutdown;
+pub mod standing;
 pub mod status;
 mod stopping;
 pub mod sweep;

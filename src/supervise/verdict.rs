@@ -1,7 +1,8 @@
 //! Whether and why wingmate ends, and the exit status that follows (spec/cli.md). The first reason decides.
 
 use super::Supervisor;
-use super::service::{End, Service, Standing};
+use super::service::Service;
+use super::standing::{End, Standing};
 use super::unit::Unit;
 use crate::model::moment::{Mono, Now, Spoken};
 use crate::model::signal::Signal;
