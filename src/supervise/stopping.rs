@@ -157,9 +157,9 @@ impl Supervisor {
         };
         let overran: Vec<&str> = self.units.iter().filter(|unit| unit.overran()).map(Unit::name).collect();
         if !overran.is_empty() {
-            text.push_str(&format!("; killed because their time was over: {}", overran.join(", ")));
+            text += &format!("; killed because their time was over: {}", overran.join(", "));
         }
-        text.push_str(&format!("; exit status {status}"));
+        text += &format!("; exit status {status}");
         let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
         let words = Note { status: Some(status), ..Note::new(level, text) };
         self.actions.push(Action::Leave { status, words });
