@@ -91,6 +91,7 @@ fn options(line: &Line) -> Result<Options, String> {
     }
     Ok(Options {
         config: line.value("config").map_or_else(|| PathBuf::from("/etc/wingmate"), PathBuf::from),
+        config_named: line.value("config").is_some(),
         log_format: line.parsed("log-format", str::parse)?,
         log_level: line.parsed("log-level", str::parse)?,
         shutdown_timeout: line.parsed("shutdown-timeout", parse_duration)?,
