@@ -199,7 +199,9 @@ impl Line {
     /// An option's value as text.
     pub fn text(&self, long: &str) -> Result<Option<String>, String> {
         let text = |value: OsString| {
-            value.into_string().map_err(|value| format!("--{long} '{}' is not UTF-8", value.to_string_lossy()))
+            value
+                .into_string()
+                .map_err(|value| format!("{}: '{}' is not UTF-8", self.place(long), value.to_string_lossy()))
         };
         self.value(long).map(text).transpose()
     }

@@ -83,6 +83,7 @@ fn options(line: &Line) -> Result<Options, String> {
     }
     Ok(Options {
         config: line.config(),
+        config_named: line.value("config").is_some(),
         log_format: line.parsed("log-format", str::parse)?,
         log_level: line.parsed("log-level", str::parse)?,
         shutdown_timeout: line.parsed("shutdown-timeout", parse_duration)?,

@@ -327,8 +327,8 @@ impl Builder<'_> {
                     *key = Some((text, node.span, first.is_none()));
                 }
                 Some((_, _, false)) => {}
-                Some((text, _, true)) if &*text == MERGE && !seen.contains_key(MERGE) => {
-                    seen.insert(MERGE.into(), node.span.at.line as usize);
+                Some((text, span, true)) if &*text == MERGE && !seen.contains_key(MERGE) => {
+                    seen.insert(MERGE.into(), span.at.line as usize);
                     *merged = Some(node);
                 }
                 Some((key, span, true)) => entries.push(Entry { key, span, node }),

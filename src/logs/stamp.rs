@@ -10,6 +10,7 @@ use crate::model::note::Note;
 use crate::model::settings::LogFormat;
 use crate::model::unit::WINGMATE;
 use crate::text::json::escape;
+use crate::text::diagnostic::printable;
 
 /// Which of a unit's two streams a line came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,22 +105,20 @@ pub fn json_message(out: &mut Vec<u8>, head: &[u8], tail: &[u8], whole: bool) {
     out.extend_from_slice(if whole { b"\"}\n" } else { b"\",\"partial\":true}\n" });
 }
 
-/// One of wingmate's own messages, newline included. `stamp` is wingmate's. Every line of the text gets its own.
+/// One of wingmate's own messages, newline included. `stamp` is wingmate's. It is one line, whatever a command or a
+/// path that it names has in it: nobody else speaks in wingmate's name.
 pub fn note(out: &mut Vec<u8>, stamp: &Stamp<'_>, note: &Note) {
     let (about, colon) = note.unit.as_deref().map_or(("", ""), |unit| (unit, ": "));
-    for line in note.text.lines() {
-        stamp.before(out, true);
-        match stamp.format {
-            LogFormat::Json => {
-                fields(out, note);
-                json_message(out, [about, colon].concat().as_bytes(), line.as_bytes(), true);
-                continue;
-            }
-            LogFormat::Raw => push(out, &[WINGMATE, ": "]),
-            LogFormat::Text => {}
+    stamp.before(out, true);
+    match stamp.format {
+        LogFormat::Json => {
+            fields(out, note);
+            return json_message(out, [about, colon].concat().as_bytes(), note.text.as_bytes(), true);
         }
-        push(out, &[note.level.name(), ": ", about, colon, line, "\n"]);
+        LogFormat::Raw => push(out, &[WINGMATE, ": "]),
+        LogFormat::Text => {}
     }
+    push(out, &[note.level.name(), ": ", about, colon, &printable(&note.text), "\n"]);
 }
 
 fn fields(out: &mut Vec<u8>, note: &Note) {
@@ -224,8 +223,11 @@ mod tests {
             "{\"time\":\"2026-11-23T18:00:00.123456Z\",\"unit\":\"wingmate\",\"stream\":\"stderr\",\"level\":\"info\",\
              \"about\":\"web\",\"state\":\"running\",\"pid\":17,\"message\":\"web: running (pid 17)\"}\n"
         );
-        let two = Note::new(Level::Error, "one\ntwo");
-        assert_eq!(show(LogFormat::Text, &two), "wingmate | error: one\nwingmate | error: two\n");
+        let forged = Note::new(Level::Error, "cannot execute 'a\nwingmate | info: \x1b[2J'");
+        let shown = "error: cannot execute 'a\u{fffd}wingmate | info: \u{fffd}[2J'\n";
+        assert_eq!(show(LogFormat::Text, &forged), format!("wingmate | {shown}"));
+        assert_eq!(show(LogFormat::Raw, &forged), format!("wingmate: {shown}"));
+        assert!(show(LogFormat::Json, &forged).ends_with("'a\\nwingmate | info: \\u001b[2J'\"}\n"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
 use crate::sys::{clock, descriptors, identity, init, stdio, terminal};
+use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Options {
     pub config: PathBuf,
+    /// Somebody asked for `config`; otherwise it is where one usually is.
+    pub config_named: bool,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<Level>,
     pub shutdown_timeout: Option<Duration>,
@@ -60,7 +63,8 @@ const FILES_PER_UNIT: u64 = 4;
 pub fn run(options: Options) -> u8 {
     // First of all: from here on no signal is lost.
     if let Err(errno) = signals::block_all() {
-        return refuse(&BootError::Call { verb: "block signals", errno });
+        let error = BootError::Call { verb: "block signals", errno };
+        return refuse(&[], Some(&error), options.shutdown_timeout.unwrap_or_default());
     }
     descriptors::mark_inherited();
     let mut zones = Zones::from_environment();
@@ -68,20 +72,36 @@ pub fn run(options: Options) -> u8 {
     lay_over(&mut loaded.config.settings, &options);
     let budget = loaded.config.settings.shutdown_timeout;
     configuration::warn_of_shutdown(&mut loaded, budget);
-    for problem in &loaded.problems {
-        stdio::err(&format!("{problem}\n"));
-    }
-    if loaded.failed() {
-        return 1;
+    let failed = loaded.failed();
+    let problems = std::mem::take(&mut loaded.problems);
+    if failed {
+        return refuse(&problems, None, budget);
     }
     match prepare(options, loaded, &mut zones) {
-        Ok(prepared) => prepared.run(),
-        Err(error) => refuse(&error),
+        Ok(mut prepared) => {
+            problems.iter().for_each(|problem| prepared.say(&note_of(problem)));
+            prepared.run()
+        }
+        Err(error) => refuse(&problems, Some(&error), budget),
     }
 }
 
-fn refuse(error: &BootError) -> u8 {
-    stdio::err(&format!("wingmate: {error}\n"));
+/// A problem that doesn't keep anything from running is a message like all others: the log never waits for a reader.
+fn note_of(problem: &Problem) -> Note {
+    let level = match problem.severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warn,
+        Severity::Notice => Level::Info,
+    };
+    Note::new(level, problem.line())
+}
+
+/// Says why nothing is started. A reader that doesn't read isn't waited for longer than at a shutdown: no signal
+/// would end that.
+fn refuse(problems: &[Problem], error: Option<&BootError>, budget: Duration) -> u8 {
+    let mut why: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    why.extend(error.map(|error| format!("wingmate: {error}\n")));
+    stdio::err_within(&why, budget);
     1
 }
 
@@ -96,6 +116,9 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
+    // A main command needs no configuration, but one that was asked for is missed.
+    let missed = (loaded.is_empty() && options.config_named)
+        .then(|| format!("no services and no cron jobs (looked in {})", loaded.looked_in));
     let config = loaded.config;
     let log = config.settings.log;
     let call = |verb| move |errno| BootError::Call { verb, errno };
@@ -122,6 +145,9 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
         Loop::new(poller, signals, supervisor, outputs, launcher).map_err(call("wait for descriptors"))?;
     for notice in options.notices {
         prepared.say(&Note::new(Level::Debug, notice));
+    }
+    if let Some(missed) = missed {
+        prepared.say(&Note::new(Level::Warn, missed));
     }
     Ok(prepared)
 }

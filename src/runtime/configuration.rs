@@ -122,6 +122,10 @@ impl Gathering {
 
     /// Everything in the configuration directory that is read.
     fn directory(&mut self, path: &Path) {
+        // In one that can't be searched every name would seem to be there, and none could be read.
+        if let Err(error) = fs::metadata(path.join(".")) {
+            return self.error(path, format!("cannot look into it: {}", reason(&error)));
+        }
         for (wrong, right) in MISSPELT {
             if path.join(wrong).is_dir() {
                 let message = format!("this directory is not read; the one that is meant is called '{right}'");

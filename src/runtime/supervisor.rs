@@ -145,9 +145,9 @@ impl Loop {
         self.say(&Note::new(Level::Error, text));
     }
 
-    /// Writes what is still to be written, as long as there is time, and ends.
+    /// Writes what is still to be written, as long as there is time and nobody asks again, and ends.
     fn last_words(mut self, status: u8) -> u8 {
-        let until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
+        let mut until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
         let mut ready = Vec::new();
         loop {
             let now = clock::now();
@@ -159,13 +159,18 @@ impl Loop {
                 self.outputs.give_up(&self.poller, now);
                 return status;
             }
-            let until = self.outputs.deadline().map_or(until, |deadline| deadline.min(until));
-            self.wait(Some(until), &mut ready);
+            let next = self.outputs.deadline().map_or(until, |deadline| deadline.min(until));
+            self.wait(Some(next), &mut ready);
             for one in &ready {
                 if Outputs::owns(one.token) {
                     self.outputs.ready(*one, &self.poller, now);
                 } else if one.token == SIGNALS {
-                    while self.signals.next().is_some() {}
+                    let now = clock::mono();
+                    while let Some(received) = self.signals.next() {
+                        if self.supervisor.is_asked_again(received.signal, now) {
+                            until = now;
+                        }
+                    }
                 }
             }
         }

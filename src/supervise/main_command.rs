@@ -221,6 +221,12 @@ impl MainCommand {
         }
     }
 
+    /// How it ended when nobody waits any longer: SIGKILL went to it, and its death is only a matter of time.
+    pub fn end_at_last(&self) -> Option<End> {
+        let killed = Exit::Signal { signal: Signal::KILL, core: false };
+        self.end().or_else(|| matches!(self.state, State::Stopping { .. }).then_some(End::Exited(killed)))
+    }
+
     /// The state's name and process, as the status table shows them.
     pub fn shown(&self) -> (&'static str, Option<Pid>) {
         match &self.state {

@@ -54,6 +54,9 @@ use timers::Timers;
 use unit::Unit;
 use verdict::Reason;
 
+/// Signals that ask wingmate to stop.
+const STOPS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::RTMIN_3];
+
 /// What is to be supervised.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -256,6 +259,11 @@ impl Supervisor {
         self.shutdown.as_ref().map(|shutdown| shutdown.deadline)
     }
 
+    /// Whether this signal asks once more to stop, and isn't the first one repeated.
+    pub fn is_asked_again(&self, signal: Signal, now: Mono) -> bool {
+        STOPS.contains(&signal) && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
+    }
+
     fn begin(&mut self, now: Now) {
         self.begun = true;
         self.began = now.mono;
@@ -302,7 +310,7 @@ impl Supervisor {
     }
 
     fn signalled(&mut self, signal: Signal, now: Now) {
-        if [Signal::TERM, Signal::INT, Signal::QUIT, Signal::RTMIN_3].contains(&signal) {
+        if STOPS.contains(&signal) {
             return match self.shutdown {
                 Some(_) => self.stop_again(signal, now.mono),
                 None => self.stop_everything(Reason::Asked(signal), signal, now),

@@ -211,6 +211,20 @@ fn nothing_is_restarted_during_a_shutdown() {
 }
 
 #[test]
+fn a_main_command_that_is_not_dead_in_time_was_killed_all_the_same() {
+    let manner = Manner { undying: true, ..Manner::default() };
+    let mut world = World::new(main_command()).manner(0, manner).begin();
+    world.pass(seconds(1.0));
+    stop(&mut world);
+    assert_eq!(world.times("SIGKILL to main").first(), Some(&8700));
+    assert_eq!(world.left, Some(137), "its time ran out");
+    assert_eq!(
+        world.last_words(),
+        "stopped: SIGTERM received 8s ago; killed because their time was over: main; exit status 137"
+    );
+}
+
+#[test]
 fn the_main_command_waits_for_oneshots_and_its_end_is_the_end() {
     let migrate = ServiceSpec { oneshot: true, restart: Restart::Never, ..service("migrate") };
     let plan = Plan { services: vec![migrate.clone()], ..main_command() };

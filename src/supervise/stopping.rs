@@ -148,7 +148,7 @@ impl Supervisor {
         if std::mem::replace(&mut self.left, true) {
             return;
         }
-        let main = self.main().and_then(|(_, main)| main.end());
+        let main = self.main().and_then(|(_, main)| main.end_at_last());
         let status = shutdown.reason.status(main.as_ref());
         let took = Spoken(now.since(shutdown.began));
         let mut text = match &shutdown.reason {

@@ -52,6 +52,7 @@ fn manner(dice: &mut Dice) -> Manner {
         obeys: (dice.roll(4) > 0).then(|| dice.millis(2_000)),
         leaves: dice.roll(4) == 0,
         broken: dice.roll(8) == 0,
+        undying: false,
     }
 }
 

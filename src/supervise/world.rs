@@ -24,11 +24,13 @@ pub struct Manner {
     pub leaves: bool,
     /// The launch fails.
     pub broken: bool,
+    /// Stands in an uninterruptible wait: not even SIGKILL ends it.
+    pub undying: bool,
 }
 
 impl Default for Manner {
     fn default() -> Manner {
-        Manner { ends: None, obeys: Some(Duration::ZERO), leaves: false, broken: false }
+        Manner { ends: None, obeys: Some(Duration::ZERO), leaves: false, broken: false, undying: false }
     }
 }
 
@@ -204,6 +206,7 @@ impl World {
         let exit = Exit::Signal { signal, core: false };
         let manner = self.manners.get(&process.unit).copied().unwrap_or_default();
         match (signal, manner.obeys) {
+            (_, _) if manner.undying => {}
             (Signal::KILL, _) => self.ends.push((self.now.mono, pid, exit)),
             (_, Some(after)) if !process.stopping => {
                 process.stopping = true;
