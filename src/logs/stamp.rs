@@ -9,8 +9,8 @@ use crate::model::moment::Wall;
 use crate::model::note::Note;
 use crate::model::settings::LogFormat;
 use crate::model::unit::WINGMATE;
-use crate::text::json::escape;
 use crate::text::diagnostic::printable;
+use crate::text::json::escape;
 
 /// Which of a unit's two streams a line came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
