@@ -233,3 +233,19 @@ fn a_directory_that_cannot_be_searched_is_one_problem() {
     let path = place.0.display();
     assert_eq!(stderr(&output).to_lowercase(), format!("{path}: cannot look into it: permission denied\n"));
 }
+
+#[test]
+fn a_service_that_is_stopped_goes_on_to_take_its_stop_signal() {
+    let asleep = "( until grep -q '^State:.T' /proc/$$/status; do :; done; echo asleep ) &";
+    let yaml = format!(
+        "service:\n  web:\n    stop: {{ timeout: 50m }}\n    command:\n    - sh\n    - -c\n    - |\n      \
+         trap 'echo bye; exit 0' TERM\n      {asleep}\n      kill -STOP $$\n      while :; do wait; done\n"
+    );
+    let place = Place::new(&yaml);
+    let mut child = place.wingmate(&["-c", ".", "--shutdown-timeout", "1h"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "web      | asleep");
+    signal(&child);
+    assert_eq!(status(child), 0);
+    assert_eq!(lines.next().unwrap().unwrap(), "web      | bye");
+}
