@@ -14,6 +14,7 @@ use crate::model::settings::{Level, LogFormat, Settings};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
+use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
 use crate::sys::{clock, descriptors, identity, init, stdio};
@@ -48,7 +49,7 @@ enum BootError {
     Nothing(String),
     #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
     Files { needed: u64, limit: u64 },
-    #[error("cannot {verb}: {errno}")]
+    #[error("cannot {verb}: {}", reason(&(*errno).into()))]
     Call { verb: &'static str, errno: Errno },
     #[error(transparent)]
     Zone(#[from] ZonesError),
@@ -194,7 +195,7 @@ fn outputs(
         if supervisor.is_main(unit) {
             outputs.share(true);
         } else if let Err(error) = outputs.open(unit, name, None, poller) {
-            let source = crate::sys::files::reason(&error.source);
+            let source = reason(&error.source);
             outputs.say(&Note::new(Level::Error, format!("{error}: {source}")), poller, clock::now());
         }
     }
