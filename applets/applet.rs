@@ -4,6 +4,7 @@ use crate::help::not_an_applet;
 use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use wingmate::sys::files::reason;
 use wingmate::sys::stdio;
 use wingmate::text::near::nearest;
 
@@ -119,7 +120,8 @@ impl Applet {
                     }
                 }
             }
-            let Some(arg) = parser.next().map_err(|error| error.to_string())? else { break };
+            let Some(arg) = parser.next().map_err(misread)? else { break };
+            let is_long = matches!(arg, Arg::Long(_));
             let option = match arg {
                 Arg::Short(short) => self.option(|o| o.short == Some(short)).ok_or_else(|| self.unknown(short))?,
                 Arg::Long(long) => {
@@ -132,7 +134,7 @@ impl Applet {
                         continue;
                     }
                     Operands::Command => {
-                        let rest = parser.raw_args().map_err(|error| error.to_string())?;
+                        let rest = parser.raw_args().map_err(misread)?;
                         line.command = Some(std::iter::once(value).chain(rest).collect());
                         return self.checked(line);
                     }
@@ -140,6 +142,11 @@ impl Applet {
                     Operands::AfterDashes => return Err(not_an_applet(&value.to_string_lossy())),
                 },
             };
+            if option.value.is_none() && is_long {
+                if let Some(value) = parser.optional_value() {
+                    return Err(no_value(&format!("--{}", option.long), &value));
+                }
+            }
             match option.long {
                 "help" => return Ok(Asked::Help),
                 "version" => return Ok(Asked::Version),
@@ -251,6 +258,18 @@ impl Line {
     }
 }
 
+/// lexopt's own words, but where it would print a value as Rust writes it.
+fn misread(error: lexopt::Error) -> String {
+    match error {
+        lexopt::Error::UnexpectedValue { option, value } => no_value(&option, &value),
+        other => other.to_string(),
+    }
+}
+
+fn no_value(option: &str, value: &OsStr) -> String {
+    format!("option '{option}' takes no value: '{}'", value.to_string_lossy())
+}
+
 /// Says what went wrong, signed with the applet's name.
 pub fn fail(applet: &Applet, text: &str) {
     stdio::err(&format!("{}: {text}\n", applet.signature()));
@@ -268,7 +287,7 @@ pub fn print(applet: &Applet, text: &str) -> u8 {
     match stdio::out(text) {
         Ok(()) | Err(rustix::io::Errno::PIPE) => 0,
         Err(errno) => {
-            fail(applet, &format!("cannot write to standard output: {errno}"));
+            fail(applet, &format!("cannot write to standard output: {}", reason(&errno.into())));
             1
         }
     }

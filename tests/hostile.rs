@@ -218,18 +218,64 @@ fn a_bad_variable_is_named() {
 #[test]
 fn a_directory_that_cannot_be_searched_is_one_problem() {
     let place = Place::new("service: { web: { command: [ sh ] } }\n").file("crontab", "@daily sh\n");
-    // Where somebody without rights can execute it.
+    // Where somebody without rights can execute it; by another process, as a file that is open here for writing,
+    // or in a child of another test, can't be executed.
     let binary = std::env::temp_dir().join(format!("wingmate-hostile-{}", std::process::id()));
-    fs::copy(env!("CARGO_BIN_EXE_wingmate"), &binary).unwrap();
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_wingmate")).arg(&binary).status().unwrap().success());
     fs::set_permissions(&place.0, Permissions::from_mode(0o000)).unwrap();
     let mut command = Command::new(&binary);
     if rustix::process::geteuid().is_root() {
         command.uid(65534).gid(65534);
     }
     let output = command.arg("check").arg("-c").arg(&place.0).output();
-    drop(File::open(&binary).and_then(|_| fs::remove_file(&binary)));
+    fs::remove_file(&binary).unwrap();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let path = place.0.display();
     assert_eq!(stderr(&output).to_lowercase(), format!("{path}: cannot look into it: permission denied\n"));
+}
+
+#[test]
+fn a_service_that_is_stopped_goes_on_to_take_its_stop_signal() {
+    let asleep = "( until grep -q '^State:.T' /proc/$$/status; do :; done; echo asleep ) &";
+    let yaml = format!(
+        "service:\n  web:\n    stop: {{ timeout: 50m }}\n    command:\n    - sh\n    - -c\n    - |\n      \
+         trap 'echo bye; exit 0' TERM\n      {asleep}\n      kill -STOP $$\n      while :; do wait; done\n"
+    );
+    let place = Place::new(&yaml);
+    let mut child = place.wingmate(&["-c", ".", "--shutdown-timeout", "1h"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "web      | asleep");
+    signal(&child);
+    assert_eq!(status(child), 0);
+    assert_eq!(lines.next().unwrap().unwrap(), "web      | bye");
+}
+
+#[test]
+fn wrong_usage_is_told_in_plain_words() {
+    let place = Place::new("");
+    for (args, says) in [
+        (&["check", "--strict=\"1\""][..], "option '--strict' takes no value: '\"1\"'"),
+        (&["--help=3"], "option '--help' takes no value: '3'"),
+        (&["--version="], "option '--version' takes no value: ''"),
+    ] {
+        let output = place.wingmate(args).output().unwrap();
+        assert_eq!(stderr(&output).lines().next(), Some(&*format!("wingmate: {says}")), "{args:?}");
+        assert_eq!((output.status.code(), &*output.stdout), (Some(2), &b""[..]), "{args:?}");
+    }
+    let told = stderr(&place.wingmate(&["exec", "-s=1", "true"]).output().unwrap());
+    assert!(told.starts_with("wmexec: option '-s' takes no value: '1'\n"), "{told}");
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = place.wingmate(&["version"]).stdout(full).output().unwrap();
+    let says = "wingmate: cannot write to standard output: No space left on device\n";
+    assert_eq!((output.status.code(), &*stderr(&output)), (Some(1), says));
+}
+
+#[test]
+fn a_path_through_a_file_is_no_directory() {
+    let place = Place::new("");
+    let output = place.wingmate(&["--", "./wingmate.yaml/x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(127));
+    let says = "wingmate | error: main: cannot execute './wingmate.yaml/x': not a directory\n";
+    assert!(stderr(&output).starts_with(says), "{}", stderr(&output));
 }

@@ -48,7 +48,7 @@ enum BootError {
     Nothing(String),
     #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
     Files { needed: u64, limit: u64 },
-    #[error("cannot {verb}: {errno}")]
+    #[error("cannot {verb}: {}", reason(&(*errno).into()))]
     Call { verb: &'static str, errno: Errno },
     #[error(transparent)]
     Zone(#[from] ZonesError),

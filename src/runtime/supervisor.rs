@@ -14,6 +14,7 @@ use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::Supervisor;
 use crate::supervise::event::Event;
 use crate::sys::clock;
+use crate::sys::files::reason;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::signals::Signals;
 use crate::sys::timer::{BootTimer, WallTimer};
@@ -119,7 +120,7 @@ impl Loop {
     fn arm(&mut self) {
         let armed = self.runs.arm(self.supervisor.next_run()).and(self.beats.arm(self.supervisor.next_beat()));
         if let Err(errno) = armed {
-            self.complain(&format!("cannot arm the timer of cron jobs: {errno}"));
+            self.complain(&format!("cannot arm the timer of cron jobs: {}", reason(&errno.into())));
         }
     }
 
@@ -132,7 +133,7 @@ impl Loop {
         let timeout = until.map(|until| until.since(clock::mono()));
         if let Err(errno) = self.poller.wait(timeout, ready) {
             // Only ENOMEM can come here. Without a pause this would spin; a signal or the pause's end goes on.
-            self.complain(&format!("cannot wait for events: {errno}"));
+            self.complain(&format!("cannot wait for events: {}", reason(&errno.into())));
             self.signals.pause(Duration::from_millis(100));
         }
     }

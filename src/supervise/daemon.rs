@@ -199,7 +199,10 @@ impl Service {
             proxy::Ending::Daemon(Some(exit)) => (End::Exited(exit), format!("daemon {exit}{after}")),
             proxy::Ending::Daemon(None) => lost(format!("daemon ended{after}, nobody can tell how")),
             proxy::Ending::NothingLeft => lost(format!("its starter ended with 0 and left no daemon{refused}")),
-            proxy::Ending::Stopped(exit) => (exit.map_or(End::Lost("stopped".into()), End::Exited), "stopped".into()),
+            proxy::Ending::Stopped(exit) => {
+                let text = "told to stop before its daemon was there".to_owned();
+                (exit.map_or_else(|| End::Lost(text.clone()), End::Exited), text)
+            }
             proxy::Ending::TimedOut => {
                 let time = self.spec.pidfile.as_ref().map(|pidfile| pidfile.timeout).unwrap_or_default();
                 lost(format!("no daemon within {}{refused}", Spoken(time)))

@@ -69,6 +69,10 @@ impl Ending {
                 (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(living.pid),
             };
             actions.push(Action::Signal { unit: living.unit, target, signal });
+            // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
+            if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
+                actions.push(Action::Signal { unit: living.unit, target, signal: Signal::CONT });
+            }
         }
         Ending {
             unit: living.unit,

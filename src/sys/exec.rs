@@ -66,8 +66,9 @@ impl<'a> Image<'a> {
                 // A directory of PATH that we may not look into is as one that hasn't got it.
                 Errno::ACCESS if self.searched && !exists(path) => {}
                 errno @ Errno::ACCESS => denied = denied.or(Some(Refusal { errno, candidate, exists: true })),
+                Errno::NOENT => {}
                 // What a stale or half-mounted directory of PATH says doesn't end the search.
-                Errno::NOENT | Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT => {}
+                Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT if self.searched => {}
                 errno => return Refusal { errno, candidate, exists: true },
             }
         }

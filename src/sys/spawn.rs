@@ -362,7 +362,7 @@ mod tests {
         }
         for (path, reason, status) in [
             (format!("{base}/none"), "no such file or directory", 127),
-            (format!("{base}/plain/none"), "no such file or directory", 127),
+            (format!("{base}/plain/none"), "not a directory", 127),
             (format!("{base}"), "permission denied", 126),
             (String::new(), "no such file or directory", 127),
         ] {
