@@ -2,7 +2,7 @@
 //!
 //! Every reader of `config` makes them (through `source`), the doors print them.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// A place in a text; lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,10 +82,11 @@ impl fmt::Display for Problem {
         if let Some(span) = self.span {
             write!(f, ":{}", span.at)?;
         }
-        match self.severity {
-            Severity::Error => write!(f, ": {}", self.message)?,
-            other => write!(f, ": {}: {}", other.name(), self.message)?,
+        f.write_str(": ")?;
+        if self.severity != Severity::Error {
+            write!(f, "{}: ", self.severity.name())?;
         }
+        self.message.chars().try_for_each(|c| f.write_char(printable(c)))?;
         match &self.excerpt {
             Some(excerpt) => write!(f, "\n{excerpt}"),
             None => Ok(()),
@@ -165,6 +166,8 @@ mod tests {
             excerpt: Some(Excerpt::new("0 24 * * * /bin/x", 3, 2)),
         };
         assert_eq!(problem.to_string(), "crontab:7:3: hour 24 is out of range 0–23\n  0 24 * * * /bin/x\n    ^^");
+        let loud = Problem { message: "'\x1b[31mx' is not understood".into(), span: None, excerpt: None, ..problem };
+        assert_eq!(loud.to_string(), "crontab: '\u{fffd}[31mx' is not understood");
         let warning = Problem::of_file(Severity::Warning, "/etc/wingmate", "others may write to it");
         assert_eq!(warning.to_string(), "/etc/wingmate: warning: others may write to it");
     }
