@@ -17,10 +17,10 @@
 
 pub mod config;
 pub mod launch;
-pub mod logs;
+mod logs;
 pub mod model;
 pub mod runtime;
 pub mod schedule;
-pub mod supervise;
+mod supervise;
 pub mod sys;
 pub mod text;

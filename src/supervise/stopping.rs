@@ -32,7 +32,7 @@ impl Supervisor {
                 Unit::Main(_) => first.push(unit),
             });
         }
-        let up = (0..self.units.len()).filter(|index| !self.is_down(number(*index))).count();
+        let up = self.units.iter().filter(|unit| !unit.is_down()).count();
         let level = match (&reason, up) {
             // The very last line says the same.
             (_, 0) => Level::Debug,
@@ -111,11 +111,7 @@ impl Supervisor {
         for index in 0..self.units.len() {
             let unit = number(index);
             self.stop_unit(unit, Duration::ZERO, now);
-            self.with(unit, |machine, actions| match machine {
-                Unit::Service(service) => service.kill(now, actions),
-                Unit::Job(job) => job.kill(now, actions),
-                Unit::Main(main) => main.kill(now, actions),
-            });
+            self.with(unit, |machine, actions| machine.kill(now, actions));
         }
         self.last_kill();
     }
@@ -159,23 +155,13 @@ impl Supervisor {
             Reason::Asked(_) => format!("stopped: {} {took} ago", shutdown.reason),
             reason => format!("stopping: {reason}"),
         };
-        let overran: Vec<&str> =
-            (0..self.units.len()).map(number).filter(|unit| self.overran(*unit)).map(|unit| self.name(unit)).collect();
+        let overran: Vec<&str> = self.units.iter().filter(|unit| unit.overran()).map(Unit::name).collect();
         if !overran.is_empty() {
-            text.push_str(&format!("; killed because their time was over: {}", overran.join(", ")));
+            text += &format!("; killed because their time was over: {}", overran.join(", "));
         }
-        text.push_str(&format!("; exit status {status}"));
+        text += &format!("; exit status {status}");
         let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
         let words = Note { status: Some(status), ..Note::new(level, text) };
         self.actions.push(Action::Leave { status, words });
-    }
-
-    fn overran(&self, unit: UnitId) -> bool {
-        match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => service.overran,
-            Some(Unit::Job(job)) => job.overran,
-            Some(Unit::Main(main)) => main.overran,
-            None => false,
-        }
     }
 }
