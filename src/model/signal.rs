@@ -63,6 +63,7 @@ impl Signal {
         TERM = 15,
         CHLD = 17,
         CONT = 18,
+        STOP = 19,
         TSTP = 20,
         WINCH = 28
     );
