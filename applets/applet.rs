@@ -3,6 +3,8 @@
 use crate::help::not_an_applet;
 use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use wingmate::sys::files::reason;
 use wingmate::sys::stdio;
 use wingmate::text::near::nearest;
 
@@ -72,10 +74,36 @@ pub const COMMON: [Opt; 2] = [
     Opt { short: Some('V'), long: "version", value: None, env: None, default: None, help: "show the version" },
 ];
 
+/// Where a configuration is looked for.
+const CONFIG_PATH: &str = "/etc/wingmate";
+
+/// The option of every applet that reads a configuration ([`Line::config`]).
+pub const CONFIG: Opt = Opt {
+    short: Some('c'),
+    long: "config",
+    value: Some("PATH"),
+    env: Some("WINGMATE_CONFIG_PATH"),
+    default: Some(CONFIG_PATH),
+    help: "configuration: a directory, or one .yaml file",
+};
+
 impl Applet {
     /// The name that its messages are signed with.
     pub fn signature(&self) -> &'static str {
         self.alias.unwrap_or("wingmate")
+    }
+
+    /// How it is called by the binary's own name.
+    pub fn call(&self) -> String {
+        match self.name {
+            "init" => "wingmate".into(),
+            name => format!("wingmate {name}"),
+        }
+    }
+
+    /// wmexec keeps 1–124 and 126–255 for the program that it becomes (spec/exec.md); all others say 2.
+    fn wrong_usage_status(&self) -> u8 {
+        if self.name == "exec" { 125 } else { 2 }
     }
 
     /// Reads `args`, the applet's name left out. An error is one line for the user.
@@ -92,7 +120,8 @@ impl Applet {
                     }
                 }
             }
-            let Some(arg) = parser.next().map_err(|error| error.to_string())? else { break };
+            let Some(arg) = parser.next().map_err(misread)? else { break };
+            let is_long = matches!(arg, Arg::Long(_));
             let option = match arg {
                 Arg::Short(short) => self.option(|o| o.short == Some(short)).ok_or_else(|| self.unknown(short))?,
                 Arg::Long(long) => {
@@ -105,14 +134,19 @@ impl Applet {
                         continue;
                     }
                     Operands::Command => {
-                        let rest = parser.raw_args().map_err(|error| error.to_string())?;
+                        let rest = parser.raw_args().map_err(misread)?;
                         line.command = Some(std::iter::once(value).chain(rest).collect());
                         return self.checked(line);
                     }
                     Operands::None => return Err(format!("unexpected argument '{}'", value.to_string_lossy())),
-                    Operands::AfterDashes => return Err(not_an_applet(&value.to_string_lossy())),
+                    Operands::AfterDashes => return Err(self.before_dashes(&value.to_string_lossy())),
                 },
             };
+            if option.value.is_none() && is_long {
+                if let Some(value) = parser.optional_value() {
+                    return Err(no_value(&format!("--{}", option.long), &value));
+                }
+            }
             match option.long {
                 "help" => return Ok(Asked::Help),
                 "version" => return Ok(Asked::Version),
@@ -135,6 +169,14 @@ impl Applet {
         match line.command.as_deref() {
             Some([]) => Err("there is no command after '--'".into()),
             _ => Ok(Asked::Run(line)),
+        }
+    }
+
+    /// A command without the `--` that belongs before it. Only init is called with an applet's name, too.
+    fn before_dashes(&self, word: &str) -> String {
+        match self.alias {
+            Some(call) => format!("unexpected argument '{word}'; a command stands behind '--': {call} … -- {word} …"),
+            None => not_an_applet(word),
         }
     }
 
@@ -172,7 +214,9 @@ impl Line {
     /// An option's value as text.
     pub fn text(&self, long: &str) -> Result<Option<String>, String> {
         let text = |value: OsString| {
-            value.into_string().map_err(|value| format!("--{long} '{}' is not UTF-8", value.to_string_lossy()))
+            value
+                .into_string()
+                .map_err(|value| format!("{}: '{}' is not UTF-8", self.place(long), value.to_string_lossy()))
         };
         self.value(long).map(text).transpose()
     }
@@ -196,9 +240,22 @@ impl Line {
         }
     }
 
-    /// Whether a flag was given, on the command line or as `true` or `1` in its variable.
-    pub fn flag(&self, long: &str) -> bool {
-        self.value(long).is_some_and(|value| value.is_empty() || value == "true" || value == "1" || value == "yes")
+    /// The path of the configuration, by [`CONFIG`].
+    pub fn config(&self) -> PathBuf {
+        self.value(CONFIG.long).map_or_else(|| CONFIG_PATH.into(), PathBuf::from)
+    }
+
+    /// Whether a flag was given, on the command line or as `true` in its variable, which may say `false` too.
+    pub fn flag(&self, long: &str) -> Result<bool, String> {
+        let Some(value) = self.value(long).filter(|value| !value.is_empty()) else {
+            return Ok(self.given.iter().any(|(name, _)| *name == long));
+        };
+        let is = |words: [&str; 4]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        match (is(["true", "1", "yes", "on"]), is(["false", "0", "no", "off"])) {
+            (true, _) => Ok(true),
+            (_, true) => Ok(false),
+            _ => Err(format!("{}: '{}' is neither true nor false", self.place(long), value.to_string_lossy())),
+        }
     }
 
     /// Every value given for an option, in order.
@@ -217,6 +274,18 @@ impl Line {
     }
 }
 
+/// lexopt's own words, but where it would print a value as Rust writes it.
+fn misread(error: lexopt::Error) -> String {
+    match error {
+        lexopt::Error::UnexpectedValue { option, value } => no_value(&option, &value),
+        other => other.to_string(),
+    }
+}
+
+fn no_value(option: &str, value: &OsStr) -> String {
+    format!("option '{option}' takes no value: '{}'", value.to_string_lossy())
+}
+
 /// Says what went wrong, signed with the applet's name.
 pub fn fail(applet: &Applet, text: &str) {
     stdio::err(&format!("{}: {text}\n", applet.signature()));
@@ -224,7 +293,7 @@ pub fn fail(applet: &Applet, text: &str) {
 
 /// Says what is wrong with the command line; the status to leave with.
 pub fn wrong_usage(applet: &Applet, text: &str) -> u8 {
-    let call = if applet.alias.is_some() { applet.signature().to_owned() } else { called(applet) };
+    let call = applet.alias.map_or_else(|| applet.call(), str::to_owned);
     stdio::err(&format!("{}: {text}\n{}: try '{call} --help'\n", applet.signature(), applet.signature()));
     applet.wrong_usage_status()
 }
@@ -234,22 +303,8 @@ pub fn print(applet: &Applet, text: &str) -> u8 {
     match stdio::out(text) {
         Ok(()) | Err(rustix::io::Errno::PIPE) => 0,
         Err(errno) => {
-            fail(applet, &format!("cannot write to standard output: {errno}"));
+            fail(applet, &format!("cannot write to standard output: {}", reason(&errno.into())));
             1
         }
-    }
-}
-
-fn called(applet: &Applet) -> String {
-    match applet.name {
-        "init" => "wingmate".into(),
-        name => format!("wingmate {name}"),
-    }
-}
-
-impl Applet {
-    /// wmexec keeps 1–124 and 126–255 for the program that it becomes (spec/exec.md); all others say 2.
-    fn wrong_usage_status(&self) -> u8 {
-        if self.name == "exec" { 125 } else { 2 }
     }
 }

@@ -4,7 +4,7 @@ use crate::APPLETS;
 use crate::applet::{Applet, Line, Operands, fail, wrong_usage};
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use wingmate::sys::files::reason;
 
@@ -60,7 +60,9 @@ fn link(binary: &Path, place: &Path) -> Result<(), String> {
             }
             fs::remove_file(place).map_err(|error| reason(&error))?;
         }
-        Ok(_) if fs::canonicalize(place).is_ok_and(|found| found == binary) => return Ok(()),
+        Ok(found) if fs::metadata(binary).is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino())) => {
+            return Ok(());
+        }
         Ok(_) => return Err("something that is no link is there already".into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(reason(&error)),

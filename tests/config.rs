@@ -325,7 +325,9 @@ fn a_stop_timeout_that_does_not_fit_is_a_warning() {
     let warnings: Vec<&str> = told.err.lines().filter(|line| line.contains("warning:")).collect();
     assert_eq!(
         warnings,
-        ["budget/wingmate.yaml:4:11: warning: the stop.timeout of 'long', 20s, doesn't fit into shutdown.timeout, 3s: \
-          that takes 20.3s (and as much from the engine: docker stop -t 22, terminationGracePeriodSeconds: 22)"]
+        [
+            "budget/wingmate.yaml:4:11: warning: the stop.timeout of 'long', 20s, doesn't fit into shutdown.timeout, 3s: \
+          that takes 20.3s (and as much from the engine: docker stop -t 22, terminationGracePeriodSeconds: 22)"
+        ]
     );
 }

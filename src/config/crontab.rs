@@ -9,10 +9,10 @@ use crate::model::job::JobSpec;
 use crate::model::service::StopSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};
+use crate::text::index::Index;
 use crate::text::source::Source;
 use crate::text::words::{Comments, Word, characters, shell_words, split};
 use memchr::memchr;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
 
@@ -32,7 +32,8 @@ pub fn read(
         environ: Vec::new(),
         shell: None,
         zone: None,
-        schedules: BTreeMap::new(),
+        known: Index::new(),
+        schedules: Vec::new(),
     };
     for (number, bytes) in source.lines() {
         let line = match std::str::from_utf8(bytes) {
@@ -47,6 +48,10 @@ pub fn read(
         if let Some(at) = memchr(0, bytes) {
             crontab.tell(Severity::Error, line.span(at, 1), "a NUL character is not allowed");
             continue;
+        }
+        if let Some(at) = memchr(b'\r', bytes) {
+            let advice = "lines end with a newline, or with both";
+            crontab.tell(Severity::Warning, line.span(at, 1), format!("a carriage return ends no line: {advice}"));
         }
         if let Some(job) = crontab.line(line) {
             jobs.push(job);
@@ -82,7 +87,9 @@ struct Crontab<'a> {
     shell: Option<String>,
     zone: Option<String>,
     /// Those that were read without a remark.
-    schedules: BTreeMap<&'a str, Schedule>,
+    schedules: Vec<Schedule>,
+    /// Their numbers, as they were written.
+    known: Index<'a>,
 }
 
 impl<'a> Crontab<'a> {
@@ -165,7 +172,7 @@ impl<'a> Crontab<'a> {
 
     /// Reads a schedule, or says what is wrong with it. Many entries have the same one.
     fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Schedule> {
-        if let Some(schedule) = self.schedules.get(written) {
+        if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
             return Some(*schedule);
         }
         let span = |chars: Range<usize>| {
@@ -175,7 +182,8 @@ impl<'a> Crontab<'a> {
         match Schedule::parse(written) {
             Ok(parsed) => {
                 if parsed.remarks.is_empty() {
-                    self.schedules.insert(written, parsed.schedule);
+                    self.known.insert(written.into(), self.schedules.len());
+                    self.schedules.push(parsed.schedule);
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
@@ -193,6 +201,7 @@ impl<'a> Crontab<'a> {
 
     /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
     fn command(&mut self, line: Line<'_>, at: usize, text: &str) -> Option<(Vec<OsString>, String)> {
+        self.user_field(line, at, text);
         if let Some(shell) = &self.shell {
             let command = || [shell, "-c", text].map(OsString::from).to_vec();
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
@@ -232,6 +241,17 @@ impl<'a> Crontab<'a> {
             command.push(OsString::from(text));
         }
         Some((command, name))
+    }
+}
+
+impl Crontab<'_> {
+    /// `/etc/crontab` has a sixth field, and `root` in it nearly always.
+    fn user_field(&mut self, line: Line<'_>, at: usize, text: &str) {
+        let rest = text.strip_prefix("root").unwrap_or_default();
+        if rest.starts_with(BLANKS) {
+            let advice = "there is no field for a user here; another one's job: wmexec --user USER …";
+            self.tell(Severity::Warning, line.span(at, 4), format!("'root' is taken as the program: {advice}"));
+        }
     }
 }
 

@@ -6,12 +6,13 @@ use super::problems::Problems;
 use super::schema::Top;
 use crate::model::unit::{MAIN, WINGMATE};
 use crate::text::diagnostic::{Problem, Severity};
+use crate::text::index::Index;
 use crate::text::source::Source;
-use std::collections::BTreeMap;
 
 /// Settles the names of all units. The first `yaml_services` services and `yaml_jobs` jobs are from YAML.
 pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[Source], problems: &mut Problems) {
-    let mut taken: BTreeMap<String, Place> = BTreeMap::new();
+    // Where each name was first taken: its number in `places`.
+    let (mut taken, mut places) = (Index::new(), Vec::new());
     let (in_yaml, in_directory) = top.services.split_at(yaml_services.min(top.services.len()));
     let yaml_jobs = yaml_jobs.min(top.jobs.len());
     let (jobs, entries) = top.jobs.split_at_mut(yaml_jobs);
@@ -19,8 +20,11 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
     let jobs = jobs.iter().map(|found| (&found.spec.spec.name, found.name));
     let programs = in_directory.iter().map(|found| (&found.spec.name, found.name));
     for (name, place) in services.chain(jobs).chain(programs) {
-        match taken.get(name) {
-            None => drop(taken.insert(name.clone(), place)),
+        match taken.get(name.as_str()).and_then(|first| places.get(*first)) {
+            None => {
+                taken.insert(name.into(), places.len());
+                places.push(place);
+            }
             Some(first) => clash(name, place, *first, sources, problems),
         }
     }
@@ -43,36 +47,37 @@ fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &
 }
 
 /// Adds `-2`, `-3` … to names that are taken, in file order.
-fn give_way<'a>(names: impl Iterator<Item = &'a mut String>, taken: BTreeMap<String, Place>) {
+fn give_way<'a>(names: impl Iterator<Item = &'a mut String>, taken: Index<'_>) {
     // Names with the number that an entry of that name gets next: all below it are taken, so that ten thousand
     // entries of one command aren't a search each, and the names that are made needn't be kept.
-    let own = [MAIN, WINGMATE].map(str::to_owned);
-    let mut next: BTreeMap<String, u32> = taken.into_keys().chain(own).map(|name| (name, FIRST)).collect();
+    let mut next = taken;
+    next.values_mut().for_each(|number| *number = FIRST);
+    next.extend([MAIN, WINGMATE].map(|own| (own.into(), FIRST)));
     for name in names {
-        match next.get(name).copied() {
-            None if !is_made(name, &next) => drop(next.insert(name.clone(), FIRST)),
+        match next.get(name.as_str()).copied() {
+            None if !is_made(name, &next) => drop(next.insert(name.clone().into(), FIRST)),
             number => {
                 let mut number = number.unwrap_or(FIRST);
                 let numbered = |number| format!("{name}-{number}");
                 let mut free = numbered(number);
-                while next.contains_key(&free) {
+                while next.contains_key(free.as_str()) {
                     number = number.saturating_add(1);
                     free = numbered(number);
                 }
                 free.shrink_to_fit();
-                next.insert(std::mem::replace(name, free), number.saturating_add(1));
+                next.insert(std::mem::replace(name, free).into(), number.saturating_add(1));
             }
         }
     }
 }
 
 /// The number of the second entry of a name.
-const FIRST: u32 = 2;
+const FIRST: usize = 2;
 
 /// Whether a name was made of another one and a number.
-fn is_made(name: &str, next: &BTreeMap<String, u32>) -> bool {
+fn is_made(name: &str, next: &Index<'_>) -> bool {
     let Some((base, digits)) = name.rsplit_once('-') else { return false };
-    let number = digits.parse().ok().filter(|number: &u32| *number >= FIRST && number.to_string() == digits);
+    let number = digits.parse().ok().filter(|number: &usize| *number >= FIRST && number.to_string() == digits);
     number.is_some_and(|number| next.get(base).is_some_and(|next| number < *next))
 }
 
@@ -119,8 +124,7 @@ mod tests {
     fn taken_names_get_numbers() {
         let mut names: Vec<String> =
             ["a", "a", "a-2", "web", "a", "main", "wingmate", "a-2"].iter().map(|name| (*name).into()).collect();
-        let place = Place { source: 0, span: None };
-        give_way(names.iter_mut(), BTreeMap::from([("web".to_owned(), place)]));
+        give_way(names.iter_mut(), Index::from([("web".into(), 0)]));
         assert_eq!(names, ["a", "a-2", "a-2-2", "web-2", "a-3", "main-2", "wingmate-2", "a-2-3"]);
     }
 }

@@ -6,10 +6,10 @@
 use super::problems::Problems;
 use crate::model::table::Table;
 use crate::text::diagnostic::{Problem, Severity, Span};
+use crate::text::index::Index;
 use crate::text::source::Source;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span as Marks, Tag};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A value and where it was written.
@@ -161,8 +161,8 @@ enum Items {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
-        /// Where each key was first written.
-        seen: BTreeMap<Rc<str>, Span>,
+        /// The line in which each key was first written.
+        seen: Index<'static>,
         /// The key whose value comes next; `false`: it is there already, what comes is passed over.
         key: Option<(Rc<str>, Span, bool)>,
         /// The value of `<<`.
@@ -217,7 +217,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.is_text(tag, span)?;
-                let items = Items::Map { entries: Vec::new(), seen: BTreeMap::new(), key: None, merged: None };
+                let items = Items::Map { entries: Vec::new(), seen: Index::new(), key: None, merged: None };
                 self.open(span, anchor, items)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -268,12 +268,12 @@ impl Builder<'_> {
     }
 
     /// Lays `node`'s entries beneath those that are there (<https://yaml.org/type/merge.html>).
-    fn merge(&mut self, node: &Node, entries: &mut Vec<Entry>, seen: &mut BTreeMap<Rc<str>, Span>, list: bool) {
+    fn merge(&mut self, node: &Node, entries: &mut Vec<Entry>, seen: &mut Index<'_>, list: bool) {
         match &node.value {
             Value::Map(beneath) => {
-                for entry in beneath.iter().filter(|entry| !seen.contains_key(&entry.key)).cloned().collect::<Vec<_>>()
+                for entry in beneath.iter().filter(|entry| !seen.contains_key(&*entry.key)).cloned().collect::<Vec<_>>()
                 {
-                    seen.insert(entry.key.clone(), entry.span);
+                    seen.insert(entry.key.to_string().into(), entry.span.at.line as usize);
                     entries.push(entry);
                 }
             }
@@ -316,19 +316,19 @@ impl Builder<'_> {
                             return Err(self.error(node.span, message));
                         }
                     };
-                    let first = seen.get(&text).copied();
+                    let first = seen.get(&*text).copied();
                     if let Some(first) = first {
-                        let message = format!("the key '{text}' is here twice; first in line {}", first.at.line);
+                        let message = format!("the key '{text}' is here twice; first in line {first}");
                         let problem = self.source.problem(Severity::Error, node.span, message);
                         self.problems.push(problem);
                     } else if !(plain && &*text == MERGE) {
-                        seen.insert(text.clone(), node.span);
+                        seen.insert(text.to_string().into(), node.span.at.line as usize);
                     }
                     *key = Some((text, node.span, first.is_none()));
                 }
                 Some((_, _, false)) => {}
-                Some((text, _, true)) if &*text == MERGE && !seen.contains_key(MERGE) => {
-                    seen.insert(text, node.span);
+                Some((text, span, true)) if &*text == MERGE && !seen.contains_key(MERGE) => {
+                    seen.insert(MERGE.into(), span.at.line as usize);
                     *merged = Some(node);
                 }
                 Some((key, span, true)) => entries.push(Entry { key, span, node }),

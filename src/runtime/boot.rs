@@ -9,18 +9,19 @@ use crate::launch::environment::for_units;
 use crate::launch::step::Limit;
 use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
+use crate::model::moment::Wall;
 use crate::model::note::Note;
-use crate::model::settings::{Level, LogFormat, Settings};
+use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
+use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, stdio};
-use rustix::fs::{Mode, OFlags};
+use crate::sys::{clock, descriptors, identity, init, stdio, terminal};
+use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Options {
     pub config: PathBuf,
+    /// Somebody asked for `config`; otherwise it is where one usually is.
+    pub config_named: bool,
     pub log_format: Option<LogFormat>,
     pub log_level: Option<Level>,
     pub shutdown_timeout: Option<Duration>,
@@ -45,7 +48,7 @@ enum BootError {
     Nothing(String),
     #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
     Files { needed: u64, limit: u64 },
-    #[error("cannot {verb}: {errno}")]
+    #[error("cannot {verb}: {}", reason(&(*errno).into()))]
     Call { verb: &'static str, errno: Errno },
     #[error(transparent)]
     Zone(#[from] ZonesError),
@@ -60,7 +63,8 @@ const FILES_PER_UNIT: u64 = 4;
 pub fn run(options: Options) -> u8 {
     // First of all: from here on no signal is lost.
     if let Err(errno) = signals::block_all() {
-        return refuse(&BootError::Call { verb: "block signals", errno });
+        let error = BootError::Call { verb: "block signals", errno };
+        return refuse(&[], Some(&error), options.shutdown_timeout.unwrap_or_default());
     }
     descriptors::mark_inherited();
     let mut zones = Zones::from_environment();
@@ -68,20 +72,36 @@ pub fn run(options: Options) -> u8 {
     lay_over(&mut loaded.config.settings, &options);
     let budget = loaded.config.settings.shutdown_timeout;
     configuration::warn_of_shutdown(&mut loaded, budget);
-    for problem in &loaded.problems {
-        stdio::err(&format!("{problem}\n"));
-    }
-    if loaded.failed() {
-        return 1;
+    let failed = loaded.failed();
+    let problems = std::mem::take(&mut loaded.problems);
+    if failed {
+        return refuse(&problems, None, budget);
     }
     match prepare(options, loaded, &mut zones) {
-        Ok(prepared) => prepared.run(),
-        Err(error) => refuse(&error),
+        Ok(mut prepared) => {
+            problems.iter().for_each(|problem| prepared.say(&note_of(problem)));
+            prepared.run()
+        }
+        Err(error) => refuse(&problems, Some(&error), budget),
     }
 }
 
-fn refuse(error: &BootError) -> u8 {
-    stdio::err(&format!("wingmate: {error}\n"));
+/// A problem that doesn't keep anything from running is a message like all others: the log never waits for a reader.
+fn note_of(problem: &Problem) -> Note {
+    let level = match problem.severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warn,
+        Severity::Notice => Level::Info,
+    };
+    Note::new(level, problem.line())
+}
+
+/// Says why nothing is started. A reader that doesn't read isn't waited for longer than at a shutdown: no signal
+/// would end that.
+fn refuse(problems: &[Problem], error: Option<&BootError>, budget: Duration) -> u8 {
+    let mut why: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    why.extend(error.map(|error| format!("wingmate: {error}\n")));
+    stdio::err_within(&why, budget);
     1
 }
 
@@ -92,10 +112,13 @@ fn lay_over(settings: &mut Settings, options: &Options) {
     settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
 }
 
-fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, BootError> {
+fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Loop>, BootError> {
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
+    // A main command needs no configuration, but one that was asked for is missed.
+    let missed = (loaded.is_empty() && options.config_named)
+        .then(|| format!("no services and no cron jobs (looked in {})", loaded.looked_in));
     let config = loaded.config;
     let log = config.settings.log;
     let call = |verb| move |errno| BootError::Call { verb, errno };
@@ -114,14 +137,17 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
         environment: for_units(std::env::vars_os()),
         ids: identity::ids(),
         open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
-        null: null().map_err(call("open '/dev/null'"))?,
-        terminal: rustix::termios::isatty(rustix::stdio::stdin()),
+        null: descriptors::null().map_err(call("open '/dev/null'"))?,
+        terminal: terminal::is_there(),
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher).map_err(call("wait for descriptors"))?;
     for notice in options.notices {
         prepared.say(&Note::new(Level::Debug, notice));
+    }
+    if let Some(missed) = missed {
+        prepared.say(&Note::new(Level::Warn, missed));
     }
     Ok(prepared)
 }
@@ -154,13 +180,8 @@ fn plan(
 }
 
 /// A pair of pipes for each unit; the main command keeps wingmate's own streams.
-fn outputs(
-    supervisor: &Supervisor,
-    log: crate::model::settings::LogSettings,
-    local: Rc<Zone>,
-    poller: &Poller,
-) -> Outputs {
-    let offset = Box::new(move |wall: crate::model::moment::Wall| local.span(wall.seconds()).offset);
+fn outputs(supervisor: &Supervisor, log: LogSettings, local: Rc<Zone>, poller: &Poller) -> Outputs {
+    let offset = Box::new(move |wall: Wall| local.span(wall.seconds()).offset);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut outputs = Outputs::new(log, offset, colour);
     outputs.set_names(supervisor.names().map(|(_, name)| name));
@@ -168,15 +189,9 @@ fn outputs(
         if supervisor.is_main(unit) {
             outputs.share(true);
         } else if let Err(error) = outputs.open(unit, name, None, poller) {
-            let source = crate::sys::files::reason(&error.source);
+            let source = reason(&error.source);
             outputs.say(&Note::new(Level::Error, format!("{error}: {source}")), poller, clock::now());
         }
     }
     outputs
-}
-
-/// What units read: `/dev/null`, or where there is no `/dev` a pipe that nobody writes to.
-fn null() -> Result<OwnedFd, Errno> {
-    rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .or_else(|_| rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map(|(read, _)| read))
 }

@@ -5,11 +5,12 @@ use super::zones::Zones;
 pub use crate::config::Loaded;
 use crate::config::{self, Program, ProgramKind, Sources};
 use crate::model::moment::Spoken;
+use crate::model::table::Table;
 use crate::supervise::shutdown::budget_for;
 use crate::sys::files::{self, reason};
+use crate::sys::identity;
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
-use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -26,12 +27,14 @@ const MISSPELT: [(&str, &str); 2] = [("services", "service"), ("cron.d", "cronta
 pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
     let mut loaded = config::read(gather(path));
     // A name that is there often is looked up once: an unknown one is compared with all that there are.
-    let mut unknown: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    let mut unknown: Table<&str, Option<String>> = Table::new();
     let mut problems = Vec::new();
     for named in &loaded.zones {
-        let look = || zones.named(&named.name).err().map(|error| error.to_string());
-        let error = unknown.entry(&named.name).or_insert_with(look);
-        problems.extend(error.clone().map(|error| (named.place, error)));
+        let name = named.name.as_str();
+        if !unknown.contains_key(name) {
+            unknown.insert(name, zones.named(name).err().map(|error| error.to_string()));
+        }
+        problems.extend(unknown.get(name).cloned().flatten().map(|error| (named.place, error)));
     }
     loaded.add(Severity::Error, problems);
     loaded
@@ -62,7 +65,7 @@ pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
 /// What there is at `path`.
 fn gather(path: &Path) -> Sources {
     let shown = path.display().to_string();
-    let mut found = Gathering { root: rustix::process::geteuid().is_root(), sources: Sources::default() };
+    let mut found = Gathering { root: identity::is_root(), sources: Sources::default() };
     found.sources.looked_in = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             found.writable(path, &metadata);
@@ -119,6 +122,10 @@ impl Gathering {
 
     /// Everything in the configuration directory that is read.
     fn directory(&mut self, path: &Path) {
+        // In one that can't be searched every name would seem to be there, and none could be read.
+        if let Err(error) = fs::metadata(path.join(".")) {
+            return self.error(path, format!("cannot look into it: {}", reason(&error)));
+        }
         for (wrong, right) in MISSPELT {
             if path.join(wrong).is_dir() {
                 let message = format!("this directory is not read; the one that is meant is called '{right}'");
@@ -171,7 +178,8 @@ impl Gathering {
             Ok(entries) => entries.iter().map(fs::DirEntry::path).collect(),
             Err(error) => return self.error(path, format!("cannot read it: {}", reason(&error))),
         };
-        paths.sort_unstable();
+        // All in one directory: byte by byte, not part by part.
+        paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
         for path in paths {
             let (kind, metadata) = program_kind(&path);
             if let (ProgramKind::Program, Some(metadata)) = (&kind, metadata) {

@@ -14,6 +14,7 @@ use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::Supervisor;
 use crate::supervise::event::Event;
 use crate::sys::clock;
+use crate::sys::files::reason;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::signals::Signals;
 use crate::sys::timer::{BootTimer, WallTimer};
@@ -59,12 +60,13 @@ impl Loop {
         supervisor: Supervisor,
         outputs: Outputs,
         launcher: Launcher,
-    ) -> Result<Loop, Errno> {
+    ) -> Result<Box<Loop>, Errno> {
         let (runs, beats) = (WallTimer::new()?, BootTimer::new()?);
         poller.add(&signals, SIGNALS, Interest::IN)?;
         poller.add(&runs, RUNS, Interest::IN)?;
         poller.add(&beats, BEATS, Interest::IN)?;
-        Ok(Loop {
+        // Boxed: it is passed on a few times, and each copy of it would leave its trace on the stack.
+        Ok(Box::new(Loop {
             poller,
             signals,
             runs,
@@ -76,11 +78,11 @@ impl Loop {
             adoptions: Table::new(),
             events: vec![Event::Begin],
             leave: None,
-        })
+        }))
     }
 
     /// Runs until everything is down; gives the exit status.
-    pub fn run(mut self) -> u8 {
+    pub fn run(mut self: Box<Self>) -> u8 {
         let mut ready = Vec::new();
         // Children that came along when wingmate was executed may have ended before it listened.
         self.reap(clock::now());
@@ -118,7 +120,7 @@ impl Loop {
     fn arm(&mut self) {
         let armed = self.runs.arm(self.supervisor.next_run()).and(self.beats.arm(self.supervisor.next_beat()));
         if let Err(errno) = armed {
-            self.complain(&format!("cannot arm the timer of cron jobs: {errno}"));
+            self.complain(&format!("cannot arm the timer of cron jobs: {}", reason(&errno.into())));
         }
     }
 
@@ -131,7 +133,7 @@ impl Loop {
         let timeout = until.map(|until| until.since(clock::mono()));
         if let Err(errno) = self.poller.wait(timeout, ready) {
             // Only ENOMEM can come here. Without a pause this would spin; a signal or the pause's end goes on.
-            self.complain(&format!("cannot wait for events: {errno}"));
+            self.complain(&format!("cannot wait for events: {}", reason(&errno.into())));
             self.signals.pause(Duration::from_millis(100));
         }
     }
@@ -145,9 +147,9 @@ impl Loop {
         self.say(&Note::new(Level::Error, text));
     }
 
-    /// Writes what is still to be written, as long as there is time, and ends.
-    fn last_words(mut self, status: u8) -> u8 {
-        let until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
+    /// Writes what is still to be written, as long as there is time and nobody asks again, and ends.
+    fn last_words(&mut self, status: u8) -> u8 {
+        let mut until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
         let mut ready = Vec::new();
         loop {
             let now = clock::now();
@@ -159,13 +161,18 @@ impl Loop {
                 self.outputs.give_up(&self.poller, now);
                 return status;
             }
-            let until = self.outputs.deadline().map_or(until, |deadline| deadline.min(until));
-            self.wait(Some(until), &mut ready);
+            let next = self.outputs.deadline().map_or(until, |deadline| deadline.min(until));
+            self.wait(Some(next), &mut ready);
             for one in &ready {
                 if Outputs::owns(one.token) {
                     self.outputs.ready(*one, &self.poller, now);
                 } else if one.token == SIGNALS {
-                    while self.signals.next().is_some() {}
+                    let now = clock::mono();
+                    while let Some(received) = self.signals.next() {
+                        if self.supervisor.is_asked_again(received.signal, now) {
+                            until = now;
+                        }
+                    }
                 }
             }
         }

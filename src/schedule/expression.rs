@@ -1,7 +1,8 @@
 //! The five fields as sets, in 32 bytes, so that ten thousand idle entries cost little; which days and
 //! minutes are in them. `fields` makes it from text, `step` puts it into saffron's terms, `next` adds the zone.
 
-use super::civil::{Civil, DAY, Date, days_in_month, is_leap, weekday};
+use super::civil::{Civil, DAY, date};
+use time::Month;
 
 /// What five fields ask for. Made by [`Schedule::parse`](super::Schedule::parse) only, which refuses one that
 /// never fires.
@@ -51,8 +52,9 @@ pub(super) struct Day {
 
 impl Day {
     fn from_number(number: i64) -> Day {
-        let Date { year, month, day } = Date::from_number(number);
-        Day { month, day, last: days_in_month(month, is_leap(year)), weekday: weekday(number) }
+        let date = date(number);
+        let (year, month, day) = date.to_calendar_date();
+        Day { month: month.into(), day, last: month.length(year), weekday: date.weekday().number_days_from_sunday() }
     }
 }
 
@@ -113,9 +115,9 @@ impl Expression {
     /// Whether there is a day on which it fires. The calendar knows fourteen kinds of years, and each comes.
     pub(super) fn ever_fires(&self) -> bool {
         (0..14u8).any(|kind| {
-            let (leap, mut weekday) = (kind < 7, kind % 7);
-            (1..=12).any(|month| {
-                let last = days_in_month(month, leap);
+            let (year, mut weekday) = (if kind < 7 { 2000 } else { 2001 }, kind % 7);
+            (0..12).map(|n| Month::January.nth_next(n)).any(|month| {
+                let (month, last) = (u8::from(month), month.length(year));
                 let first = weekday;
                 weekday = (weekday + last) % 7;
                 self.months >> month & 1 != 0
@@ -176,12 +178,13 @@ mod tests {
     use crate::schedule::Schedule;
 
     /// The days of a month that an expression's day fields match.
-    fn days(fields: &str, year: i64, month: u8) -> Vec<u8> {
+    fn days(fields: &str, year: i32, month: u8) -> Vec<u8> {
         let Schedule::Cron(expression) = Schedule::parse(&format!("0 0 {fields}")).unwrap().schedule else {
             panic!("{fields} are no fields")
         };
-        let matches = |day: &u8| expression.matches(Civil::new(Date { year, month, day: *day }, 0));
-        (1..=days_in_month(month, is_leap(year))).filter(matches).collect()
+        let month = Month::try_from(month).unwrap();
+        let civil = |day| Civil::new(time::Date::from_calendar_date(year, month, day).unwrap(), 0);
+        (1..=month.length(year)).filter(|day| expression.matches(civil(*day))).collect()
     }
 
     #[test]

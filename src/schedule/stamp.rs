@@ -1,9 +1,10 @@
 //! Instants as text: RFC 3339 with the zone's offset. `wingmate next` and `WINGMATE_SCHEDULED_TIME` show them.
 
-use super::civil::{Civil, Date, days_in_month, is_leap};
+use super::civil::Civil;
 use super::zone::{Shown, Zone};
 use crate::model::moment::Wall;
 use std::fmt;
+use time::{Date, Month};
 
 /// An instant in a zone, as RFC 3339 without a fraction: `2027-08-19T13:23:00+01:00`, never `Z`.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +19,8 @@ impl fmt::Display for Stamp<'_> {
         // Offsets of old local times have seconds, RFC 3339's have none: the instant is kept, the clock rounded.
         let offset = (i64::from(self.zone.span(instant).offset) + 30).div_euclid(60);
         let civil = Civil::from_seconds(instant.saturating_add(offset * 60));
-        let (Date { year, month, day }, second) = (civil.date(), civil.seconds_of_day());
+        let ((year, month, day), second) = (civil.date().to_calendar_date(), civil.seconds_of_day());
+        let month = u8::from(month);
         let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
         let (sign, offset) = (if offset < 0 { '-' } else { '+' }, offset.abs());
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
@@ -39,12 +41,12 @@ pub fn read(text: &str, zone: &Zone) -> Result<Wall, StampError> {
 
 fn instant(text: &str, zone: &Zone) -> Option<Wall> {
     let mut rest = Digits(text.trim());
-    let year = rest.number(4, 0..=9_999)?;
+    let year = i32::try_from(rest.number(4, 0..=9_999)?).ok()?;
     rest.one_of("-")?;
-    let month = u8::try_from(rest.number(2, 1..=12)?).ok()?;
+    let month = Month::try_from(u8::try_from(rest.number(2, 1..=12)?).ok()?).ok()?;
     rest.one_of("-")?;
-    let last = days_in_month(month, is_leap(year));
-    let day = u8::try_from(rest.number(2, 1..=i64::from(last))?).ok()?;
+    let day = u8::try_from(rest.number(2, 1..=31)?).ok()?;
+    let date = Date::from_calendar_date(year, month, day).ok()?;
     rest.one_of("Tt ")?;
     let hour = rest.number(2, 0..=23)?;
     rest.one_of(":")?;
@@ -57,7 +59,7 @@ fn instant(text: &str, zone: &Zone) -> Option<Wall> {
             nanos = rest.fraction()?;
         }
     }
-    let civil = Civil::new(Date { year, month, day }, hour * 3_600 + minute * 60 + second);
+    let civil = Civil::new(date, hour * 3_600 + minute * 60 + second);
     let seconds = match rest.offset()? {
         Some(offset) => civil.seconds().checked_sub(offset)?,
         None => match zone.shown(civil) {

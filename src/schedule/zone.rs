@@ -1,7 +1,9 @@
 //! Time zones: the offset at an instant, and the instants of a civil time. `tz-rs` reads zone files and POSIX
 //! strings; what is kept of them is a table of changes and the rule behind it. `runtime::zones` finds the files.
 
-use super::civil::{Civil, DAY, Date, days_in_month, is_leap, weekday};
+use super::civil::{Civil, DAY, date, day_number};
+use time::util::is_leap_year;
+use time::{Date, Month};
 use tz::TimeZone;
 use tz::timezone::{AlternateTime, RuleDay, TransitionRule};
 
@@ -150,7 +152,7 @@ fn posix_file(text: &str, rule: &str) -> Vec<u8> {
 /// The span of the rule around the instant, not beginning before `earliest`.
 fn span_of_rule(rule: &AlternateTime, instant: i64, earliest: i64) -> Span {
     let (winter, summer) = (rule.std().ut_offset(), rule.dst().ut_offset());
-    let year = Civil::from_seconds(instant).date().year;
+    let year = Civil::from_seconds(instant).date().year();
     let mut span = Span { start: i64::MIN, end: i64::MAX, offset: winter };
     // Of two changes at one instant (a summer time that never ends) the beginning decides: it comes last here.
     for year in year - 1..=year + 1 {
@@ -170,25 +172,32 @@ fn span_of_rule(rule: &AlternateTime, instant: i64, earliest: i64) -> Span {
 }
 
 /// When the rule's day is in this year, at `time` (seconds) by clocks at `offset`.
-fn moment_of_rule(day: &RuleDay, year: i64, time: i32, offset: i32) -> i64 {
-    let first = Date { year, month: 1, day: 1 }.number();
+fn moment_of_rule(day: &RuleDay, year: i32, time: i32, offset: i32) -> i64 {
+    let first = first_of(year, Month::January);
     let number = match day {
         // Days 1–365; the 29th of February has no number.
         RuleDay::Julian1WithoutLeap(day) => {
             let day = i64::from(day.get());
-            first + day - 1 + i64::from(is_leap(year) && day > 59)
+            first + day - 1 + i64::from(is_leap_year(year) && day > 59)
         }
         RuleDay::Julian0WithLeap(day) => first + i64::from(day.get()),
         RuleDay::MonthWeekDay(day) => {
-            let first = Date { year, month: day.month(), day: 1 }.number();
-            let ahead = (i64::from(day.week_day()) - i64::from(weekday(first))).rem_euclid(7);
+            let month = Month::try_from(day.month()).unwrap_or(Month::January);
+            let first = first_of(year, month);
+            let weekday = date(first).weekday().number_days_from_sunday();
+            let ahead = (i64::from(day.week_day()) - i64::from(weekday)).rem_euclid(7);
             let number = first + ahead + 7 * (i64::from(day.week()) - 1);
             // Week 5 is the last, which may be the fourth.
-            let last = first + i64::from(days_in_month(day.month(), is_leap(year)));
-            if number >= last { number - 7 } else { number }
+            let end = first + i64::from(month.length(year));
+            if number >= end { number - 7 } else { number }
         }
     };
     number * DAY + i64::from(time) - i64::from(offset)
+}
+
+/// The number of a month's first day.
+fn first_of(year: i32, month: Month) -> i64 {
+    day_number(Date::from_calendar_date(year, month, 1).unwrap_or(if year < 0 { Date::MIN } else { Date::MAX }))
 }
 
 #[cfg(test)]
@@ -200,8 +209,9 @@ mod tests {
     }
 
     /// Unix seconds of a time in UTC.
-    fn utc(year: i64, month: u8, day: u8, hour: i64, minute: i64) -> i64 {
-        Civil::new(Date { year, month, day }, hour * 3_600 + minute * 60).seconds()
+    fn utc(year: i32, month: u8, day: u8, hour: i64, minute: i64) -> i64 {
+        let date = Date::from_calendar_date(year, month.try_into().unwrap(), day).unwrap();
+        Civil::new(date, hour * 3_600 + minute * 60).seconds()
     }
 
     #[test]

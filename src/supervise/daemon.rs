@@ -11,7 +11,8 @@
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
 use super::proxy::{self, Proxy, Step};
-use super::service::{Death, End, Service, State, Wanted, Why};
+use super::service::{Death, Service, State, Wanted, Why};
+use super::standing::End;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopGroup;
 use crate::model::settings::Level;
@@ -198,7 +199,10 @@ impl Service {
             proxy::Ending::Daemon(Some(exit)) => (End::Exited(exit), format!("daemon {exit}{after}")),
             proxy::Ending::Daemon(None) => lost(format!("daemon ended{after}, nobody can tell how")),
             proxy::Ending::NothingLeft => lost(format!("its starter ended with 0 and left no daemon{refused}")),
-            proxy::Ending::Stopped(exit) => (exit.map_or(End::Lost("stopped".into()), End::Exited), "stopped".into()),
+            proxy::Ending::Stopped(exit) => {
+                let text = "told to stop before its daemon was there".to_owned();
+                (exit.map_or_else(|| End::Lost(text.clone()), End::Exited), text)
+            }
             proxy::Ending::TimedOut => {
                 let time = self.spec.pidfile.as_ref().map(|pidfile| pidfile.timeout).unwrap_or_default();
                 lost(format!("no daemon within {}{refused}", Spoken(time)))

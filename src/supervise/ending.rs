@@ -66,9 +66,13 @@ impl Ending {
         if let Some(signal) = signal {
             let target = match (stop.group, group) {
                 (StopGroup::Group, Some(group)) => Target::Group(group),
-                _ => Target::Process(living.pid),
+                (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(living.pid),
             };
             actions.push(Action::Signal { unit: living.unit, target, signal });
+            // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
+            if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
+                actions.push(Action::Signal { unit: living.unit, target, signal: Signal::CONT });
+            }
         }
         Ending {
             unit: living.unit,
@@ -183,11 +187,6 @@ impl Ending {
     /// The dead leader's group, while it is awaited: an orphan's end may have emptied it.
     pub fn awaited_group(&self) -> Option<Pid> {
         if self.pid.is_none() { self.group } else { None }
-    }
-
-    /// Which life it is.
-    pub fn life(&self) -> Life {
-        self.life
     }
 
     /// The main process, while it lives.

@@ -13,7 +13,7 @@
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
 use super::event::Fault;
-use super::service::End;
+use super::standing::End;
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
@@ -219,6 +219,12 @@ impl MainCommand {
             State::Stopping { ending, .. } => ending.exit.map(End::Exited),
             State::Waiting { .. } | State::Starting { .. } | State::Running { .. } => None,
         }
+    }
+
+    /// How it ended when nobody waits any longer: SIGKILL went to it, and its death is only a matter of time.
+    pub fn end_at_last(&self) -> Option<End> {
+        let killed = Exit::Signal { signal: Signal::KILL, core: false };
+        self.end().or_else(|| matches!(self.state, State::Stopping { .. }).then_some(End::Exited(killed)))
     }
 
     /// The state's name and process, as the status table shows them.

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::event::Event;
-use super::service::Standing;
+use super::standing::Standing;
 use super::world::{Manner, World, seconds, service, services};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
@@ -208,6 +208,20 @@ fn nothing_is_restarted_during_a_shutdown() {
     stop(&mut world);
     assert_eq!(world.times("db starts"), [0]);
     assert_eq!(world.left, Some(143));
+}
+
+#[test]
+fn a_main_command_that_is_not_dead_in_time_was_killed_all_the_same() {
+    let manner = Manner { undying: true, ..Manner::default() };
+    let mut world = World::new(main_command()).manner(0, manner).begin();
+    world.pass(seconds(1.0));
+    stop(&mut world);
+    assert_eq!(world.times("SIGKILL to main").first(), Some(&8700));
+    assert_eq!(world.left, Some(137), "its time ran out");
+    assert_eq!(
+        world.last_words(),
+        "stopped: SIGTERM received 8s ago; killed because their time was over: main; exit status 137"
+    );
 }
 
 #[test]

@@ -24,11 +24,13 @@ pub struct Manner {
     pub leaves: bool,
     /// The launch fails.
     pub broken: bool,
+    /// Stands in an uninterruptible wait: not even SIGKILL ends it.
+    pub undying: bool,
 }
 
 impl Default for Manner {
     fn default() -> Manner {
-        Manner { ends: None, obeys: Some(Duration::ZERO), leaves: false, broken: false }
+        Manner { ends: None, obeys: Some(Duration::ZERO), leaves: false, broken: false, undying: false }
     }
 }
 
@@ -110,7 +112,10 @@ impl World {
 
     /// An event, and all that follows at once.
     pub fn happen(&mut self, event: Event) {
-        let mut events = vec![event];
+        self.settle(vec![event]);
+    }
+
+    fn settle(&mut self, mut events: Vec<Event>) {
         loop {
             for event in std::mem::take(&mut events) {
                 self.supervisor.handle(event, self.now);
@@ -138,7 +143,7 @@ impl World {
             let dead: Vec<_> = self.ends.iter().filter(|(time, _, _)| *time <= at).copied().collect();
             self.ends.retain(|(time, _, _)| *time > at);
             if dead.is_empty() {
-                self.happen(Event::Tick);
+                self.settle(Vec::new());
             }
             for (_, pid, exit) in dead {
                 self.end(pid, exit);
@@ -201,6 +206,7 @@ impl World {
         let exit = Exit::Signal { signal, core: false };
         let manner = self.manners.get(&process.unit).copied().unwrap_or_default();
         match (signal, manner.obeys) {
+            (_, _) if manner.undying => {}
             (Signal::KILL, _) => self.ends.push((self.now.mono, pid, exit)),
             (_, Some(after)) if !process.stopping => {
                 process.stopping = true;
@@ -271,7 +277,7 @@ impl World {
         if self.processes.values().any(|process| process.unit == unit && process.main) {
             self.broken.get_or_insert(format!("two lives of unit {}", unit.0));
         }
-        if self.supervisor.stopping() {
+        if self.supervisor.leaves_at().is_some() {
             self.broken.get_or_insert(format!("unit {} started during the shutdown", unit.0));
         }
         let name = self.supervisor.name(unit).to_owned();

@@ -4,8 +4,10 @@
 //! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
 #![allow(unsafe_code)]
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Result;
-use std::os::fd::RawFd;
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::os::fd::{OwnedFd, RawFd};
 
 /// The first descriptor that isn't a standard stream.
 const FIRST: RawFd = 3;
@@ -43,6 +45,12 @@ fn mark(fd: RawFd) {
     }
 }
 
+/// What units read: `/dev/null`, or where there is no `/dev` a pipe that nobody writes to.
+pub fn null() -> Result<OwnedFd> {
+    open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .or_else(|_| pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read))
+}
+
 /// Makes descriptors 0, 1 and 2 of these sources (`-1`: leave as is), in a child before its exec: no allocation.
 /// A source may itself be 0, 1 or 2 and wanted elsewhere: those are moved out of the way first.
 pub(super) fn redirect(mut sources: [RawFd; 3]) -> Result<()> {
@@ -65,5 +73,5 @@ pub(super) fn redirect(mut sources: [RawFd; 3]) -> Result<()> {
 }
 
 fn check(result: i32) -> Result<i32> {
-    if result < 0 { Err(super::mask::last_errno()) } else { Ok(result) }
+    if result < 0 { Err(super::last_errno()) } else { Ok(result) }
 }

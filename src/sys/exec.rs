@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::fault::Fault;
-use super::{mask, steps};
+use super::{last_errno, mask, steps};
 use crate::launch::plan::Plan;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
@@ -62,12 +62,13 @@ impl<'a> Image<'a> {
         for (candidate, path) in self.candidates.iter().enumerate() {
             // SAFETY: all strings end in NUL, both vectors in a null pointer; all live in the plan that we borrow.
             unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
-            match mask::last_errno() {
+            match last_errno() {
                 // A directory of PATH that we may not look into is as one that hasn't got it.
                 Errno::ACCESS if self.searched && !exists(path) => {}
                 errno @ Errno::ACCESS => denied = denied.or(Some(Refusal { errno, candidate, exists: true })),
+                Errno::NOENT => {}
                 // What a stale or half-mounted directory of PATH says doesn't end the search.
-                Errno::NOENT | Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT => {}
+                Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT if self.searched => {}
                 errno => return Refusal { errno, candidate, exists: true },
             }
         }

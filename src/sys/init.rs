@@ -3,6 +3,7 @@
 //! Unsafe: kill(-1), which rustix doesn't offer.
 #![allow(unsafe_code)]
 
+use super::last_errno;
 use crate::model::signal::Signal;
 use rustix::io::{Errno, Result};
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, set_child_subreaper, setrlimit};
@@ -36,7 +37,7 @@ pub fn signal_everyone(signal: Option<Signal>) -> Result<()> {
     // SAFETY: kill has no memory to harm.
     match unsafe { libc::kill(-1, signal.map_or(0, Signal::number)) } {
         0 => Ok(()),
-        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)),
+        _ => Err(last_errno()),
     }
 }
 

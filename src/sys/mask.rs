@@ -7,7 +7,6 @@
 #![allow(unsafe_code)]
 
 use crate::model::signal::Signal;
-use rustix::io::Errno;
 use std::mem::{MaybeUninit, size_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -23,18 +22,19 @@ impl Mask {
 
     /// Makes it this thread's mask; gives the one before.
     pub(super) fn set(self) -> Mask {
-        Mask(change(&raw const self.0))
+        Mask(change(Some(&self.0)))
     }
 
     /// This thread's.
     pub(super) fn now() -> Mask {
-        Mask(change(std::ptr::null()))
+        Mask(change(None))
     }
 }
 
-fn change(new: *const u64) -> u64 {
-    let mut old = 0u64;
-    // SAFETY: `new` is null or points to a kernel sigset of the size that is passed, as `old` does.
+/// `None` only looks.
+fn change(new: Option<&u64>) -> u64 {
+    let (new, mut old) = (new.map_or(std::ptr::null(), std::ptr::from_ref), 0u64);
+    // SAFETY: `new` is null or a set of the size that is passed, which `old` has too; both live through the call.
     unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, &raw mut old, size_of::<u64>()) };
     old
 }
@@ -105,9 +105,4 @@ static LOOK: extern "C" fn() = look;
 
 extern "C" fn look() {
     PIPE_IGNORED.store(ignored(libc::SIGPIPE), Relaxed);
-}
-
-/// What the last call of the C library failed with.
-pub(super) fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

@@ -1,4 +1,5 @@
-//! The hands: the only system calls and the only unsafe code. Every file says what it wraps and why it may.
+//! The hands: the only unsafe code, and the only system calls beyond what std has for files. Every file says what
+//! it wraps and why it may.
 //!
 //! Nothing in here decides: a function does one thing and tells how it went.
 
@@ -24,3 +25,10 @@ mod steps;
 pub mod terminal;
 pub mod timer;
 pub mod writer;
+
+use rustix::io::Errno;
+
+/// What the last call of the C library failed with.
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}

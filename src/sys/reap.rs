@@ -6,9 +6,11 @@
 //! Unsafe: libc's waitid, because rustix's doesn't tell the pid of what it found.
 #![allow(unsafe_code)]
 
+use super::last_errno;
 use crate::model::exit::Exit;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
+use rustix::io::Errno;
 use std::mem::MaybeUninit;
 
 /// What a look at the children found.
@@ -46,7 +48,7 @@ fn wait(kind: libc::idtype_t, id: libc::id_t, flags: i32) -> Result<Option<(Pid,
             (result, info.si_pid(), info.si_code, info.si_status())
         };
         if result != 0 {
-            if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
+            if last_errno() == Errno::INTR {
                 continue;
             }
             return Err(());

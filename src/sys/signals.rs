@@ -9,10 +9,11 @@
 //! the C libraries leave the signals that they keep to themselves (32 and 33, musl SIGRTMIN too) out of every set.
 #![allow(unsafe_code)]
 
+use super::last_errno;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{Errno, Result};
+use rustix::io::Result;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -95,9 +96,7 @@ impl Signals {
         let sender = if info.ssi_code > 0 { None } else { Pid::from_raw(info.ssi_pid as i32) };
         Some(Received { signal: Signal::from_number(info.ssi_signo as i32)?, sender, uid: info.ssi_uid })
     }
-}
 
-impl Signals {
     /// Waits until a signal came or `timeout` is over, without epoll.
     pub fn pause(&self, timeout: Duration) {
         let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(timeout.subsec_nanos()) };
@@ -117,8 +116,4 @@ type Set = u64;
 /// Every signal but the faults'. The two that can't be caught the kernel leaves out itself.
 fn caught() -> Set {
     FAULTS.iter().fold(Set::MAX, |set, fault| set & !(1 << (fault - 1)))
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

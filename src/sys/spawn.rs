@@ -8,19 +8,19 @@
 //! The child's own process group or session begins before its exec, and we go on after that: a group can be
 //! signalled as soon as [`spawn`] has returned.
 //!
-//! Unsafe: clone, mmap, sigprocmask and sigaction, for which rustix has no interface.
+//! Unsafe: clone and _exit, for which rustix has no interface, and the memory of the child's stack.
 #![allow(unsafe_code)]
 
 use super::descriptors::redirect;
 use super::exec::{Image, Refusal};
 use super::fault::Fault;
-use super::mask::{Found, Mask, last_errno};
-use super::steps;
+use super::mask::{Found, Mask};
+use super::{last_errno, steps};
 use crate::launch::plan::Plan;
 use crate::launch::step::Step;
 use crate::model::unit::Pid;
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+use rustix::process::{self, DumpableBehavior, WaitOptions, dumpable_behavior, set_dumpable_behavior, waitpid};
 use std::ffi::{c_int, c_void};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr::null_mut;
@@ -115,13 +115,8 @@ impl Child<'_> {
 
 /// Takes the child that never was: its end isn't anybody's event.
 fn bury(pid: Pid) {
-    loop {
-        // SAFETY: a null pointer asks for no status.
-        let result = unsafe { libc::waitpid(pid.raw(), null_mut(), 0) };
-        if result >= 0 || last_errno() != Errno::INTR {
-            return;
-        }
-    }
+    let Some(pid) = process::Pid::from_raw(pid.raw()) else { return };
+    while waitpid(Some(pid), WaitOptions::empty()).is_err_and(|errno| errno == Errno::INTR) {}
 }
 
 /// Changing ids in memory that is shared with us makes us undumpable too (commit_creds in the kernel): right while
@@ -157,7 +152,7 @@ impl Stack {
         if self.0 == 0 {
             self.0 = map()?;
         }
-        Ok((self.0 + GUARD + STACK_SIZE) as *mut c_void)
+        Ok(std::ptr::with_exposed_provenance_mut(self.0 + GUARD + STACK_SIZE))
     }
 }
 
@@ -174,7 +169,7 @@ fn map() -> Result<usize, Errno> {
             libc::munmap(base, GUARD + STACK_SIZE);
             return Err(errno);
         }
-        Ok(base.addr())
+        Ok(base.expose_provenance())
     }
 }
 
@@ -186,7 +181,6 @@ mod tests {
     use crate::launch::plan::Context;
     use crate::launch::step::Limit;
     use crate::model::command::{Identity, ProcessSpec, Session};
-    use rustix::process::{WaitOptions, waitpid};
     use std::fs::{self, File, Permissions};
     use std::io::Read;
     use std::os::fd::{AsFd, OwnedFd};
@@ -368,7 +362,7 @@ mod tests {
         }
         for (path, reason, status) in [
             (format!("{base}/none"), "no such file or directory", 127),
-            (format!("{base}/plain/none"), "no such file or directory", 127),
+            (format!("{base}/plain/none"), "not a directory", 127),
             (format!("{base}"), "permission denied", 126),
             (String::new(), "no such file or directory", 127),
         ] {

@@ -9,6 +9,7 @@
 //! buffer of its stack: no allocation, no lock, no panic.
 #![allow(unsafe_code)]
 
+use super::last_errno;
 use crate::model::unit::Pid;
 use rustix::io::{Errno, Result};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
@@ -141,8 +142,4 @@ unsafe fn write_all(mut bytes: *const u8, mut count: usize) -> bool {
         }
     }
     true
-}
-
-fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }

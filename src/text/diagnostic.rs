@@ -2,6 +2,7 @@
 //!
 //! Every reader of `config` makes them (through `source`), the doors print them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A place in a text; lines and columns count from 1, columns in characters.
@@ -73,19 +74,41 @@ impl Problem {
     pub fn of_file(severity: Severity, file: impl Into<String>, message: impl Into<String>) -> Problem {
         Problem { severity, file: file.into(), span: None, message: message.into(), excerpt: None }
     }
+
+    fn place(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        f.write_str(&printable(&self.file))?;
+        match self.span {
+            Some(span) => write!(f, ":{}: ", span.at),
+            None => f.write_str(": "),
+        }
+    }
+
+    /// `FILE:LINE:COL: message` alone, for a log that has levels of its own and one line a message.
+    pub fn line(&self) -> String {
+        let mut line = String::new();
+        // Writing to a string can't fail.
+        let _ = self.place(&mut line);
+        line + &printable(&self.message)
+    }
+}
+
+/// A text in which nothing moves a terminal's cursor or passes for another line: names come from files and mounts.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => Cow::Owned(text.chars().map(stand_in).collect()),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// `FILE:LINE:COL: message`, then the line and a caret line beneath, without a final newline.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(span) = self.span {
-            write!(f, ":{}", span.at)?;
-        }
+        self.place(f)?;
         match self.severity {
-            Severity::Error => write!(f, ": {}", self.message)?,
-            other => write!(f, ": {}: {}", other.name(), self.message)?,
+            Severity::Error => {}
+            other => write!(f, "{}: ", other.name())?,
         }
+        f.write_str(&printable(&self.message))?;
         match &self.excerpt {
             Some(excerpt) => write!(f, "\n{excerpt}"),
             None => Ok(()),
@@ -118,7 +141,7 @@ impl Excerpt {
             text.push('…');
         }
         let mut chars = line.chars().skip(first);
-        text.extend(chars.by_ref().take(WIDTH).map(printable));
+        text.extend(chars.by_ref().take(WIDTH).map(stand_in));
         if chars.next().is_some() {
             text.push('…');
         }
@@ -129,7 +152,7 @@ impl Excerpt {
 }
 
 /// What stands for a character: a tab takes one column here, and no control character reaches a terminal.
-fn printable(c: char) -> char {
+fn stand_in(c: char) -> char {
     match c {
         '\t' => ' ',
         c if c.is_control() => '\u{fffd}',
@@ -165,8 +188,18 @@ mod tests {
             excerpt: Some(Excerpt::new("0 24 * * * /bin/x", 3, 2)),
         };
         assert_eq!(problem.to_string(), "crontab:7:3: hour 24 is out of range 0–23\n  0 24 * * * /bin/x\n    ^^");
+        assert_eq!(problem.line(), "crontab:7:3: hour 24 is out of range 0–23");
         let warning = Problem::of_file(Severity::Warning, "/etc/wingmate", "others may write to it");
         assert_eq!(warning.to_string(), "/etc/wingmate: warning: others may write to it");
+        assert_eq!(warning.line(), "/etc/wingmate: others may write to it");
+    }
+
+    #[test]
+    fn a_problem_stays_on_its_line() {
+        let problem = Problem::of_file(Severity::Notice, "service/a\nwingmate", "the name 'a\n\x1b[31m' \u{9b}2J");
+        let shown = "service/a\u{fffd}wingmate: notice: the name 'a\u{fffd}\u{fffd}[31m' \u{fffd}2J";
+        assert_eq!(problem.to_string(), shown);
+        assert_eq!(problem.line(), shown.replace("notice: ", ""));
     }
 
     #[test]

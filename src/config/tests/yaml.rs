@@ -54,6 +54,8 @@ fn keys_that_are_there_twice_are_told() {
             "w.yaml:4:1: the key 'service' is here twice; first in line 1",
         ]
     );
+    let merges = "x-d: &d { user: a }\nservice:\n  a:\n    <<: *d\n    <<: *d\n    command: [ x ]\n";
+    assert_eq!(told(&of_yaml(merges)), ["w.yaml:5:5: the key '<<' is here twice; first in line 4"]);
 }
 
 #[test]
