@@ -3,6 +3,7 @@
 use crate::help::not_an_applet;
 use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use wingmate::sys::files::reason;
 use wingmate::sys::stdio;
 use wingmate::text::near::nearest;
@@ -73,10 +74,36 @@ pub const COMMON: [Opt; 2] = [
     Opt { short: Some('V'), long: "version", value: None, env: None, default: None, help: "show the version" },
 ];
 
+/// Where a configuration is looked for.
+const CONFIG_PATH: &str = "/etc/wingmate";
+
+/// The option of every applet that reads a configuration ([`Line::config`]).
+pub const CONFIG: Opt = Opt {
+    short: Some('c'),
+    long: "config",
+    value: Some("PATH"),
+    env: Some("WINGMATE_CONFIG_PATH"),
+    default: Some(CONFIG_PATH),
+    help: "configuration: a directory, or one .yaml file",
+};
+
 impl Applet {
     /// The name that its messages are signed with.
     pub fn signature(&self) -> &'static str {
         self.alias.unwrap_or("wingmate")
+    }
+
+    /// How it is called by the binary's own name.
+    pub fn call(&self) -> String {
+        match self.name {
+            "init" => "wingmate".into(),
+            name => format!("wingmate {name}"),
+        }
+    }
+
+    /// wmexec keeps 1–124 and 126–255 for the program that it becomes (spec/exec.md); all others say 2.
+    fn wrong_usage_status(&self) -> u8 {
+        if self.name == "exec" { 125 } else { 2 }
     }
 
     /// Reads `args`, the applet's name left out. An error is one line for the user.
@@ -205,6 +232,11 @@ impl Line {
         }
     }
 
+    /// The path of the configuration, by [`CONFIG`].
+    pub fn config(&self) -> PathBuf {
+        self.value(CONFIG.long).map_or_else(|| CONFIG_PATH.into(), PathBuf::from)
+    }
+
     /// Whether a flag was given, on the command line or as `true` or `1` in its variable.
     pub fn flag(&self, long: &str) -> bool {
         self.value(long).is_some_and(|value| value.is_empty() || value == "true" || value == "1" || value == "yes")
@@ -245,7 +277,7 @@ pub fn fail(applet: &Applet, text: &str) {
 
 /// Says what is wrong with the command line; the status to leave with.
 pub fn wrong_usage(applet: &Applet, text: &str) -> u8 {
-    let call = if applet.alias.is_some() { applet.signature().to_owned() } else { called(applet) };
+    let call = applet.alias.map_or_else(|| applet.call(), str::to_owned);
     stdio::err(&format!("{}: {text}\n{}: try '{call} --help'\n", applet.signature(), applet.signature()));
     applet.wrong_usage_status()
 }
@@ -258,19 +290,5 @@ pub fn print(applet: &Applet, text: &str) -> u8 {
             fail(applet, &format!("cannot write to standard output: {}", reason(&errno.into())));
             1
         }
-    }
-}
-
-fn called(applet: &Applet) -> String {
-    match applet.name {
-        "init" => "wingmate".into(),
-        name => format!("wingmate {name}"),
-    }
-}
-
-impl Applet {
-    /// wmexec keeps 1–124 and 126–255 for the program that it becomes (spec/exec.md); all others say 2.
-    fn wrong_usage_status(&self) -> u8 {
-        if self.name == "exec" { 125 } else { 2 }
     }
 }

@@ -1,15 +1,14 @@
 //! `wingmate check`: reads a configuration as init does, tells everything that is wrong with it and what it
 //! would do.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail, print, wrong_usage};
+use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usage};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write;
-use std::path::Path;
 use wingmate::config::Loaded;
 use wingmate::model::command::ProcessSpec;
 use wingmate::model::job::JobSpec;
-use wingmate::model::service::{Restart, ServiceSpec};
+use wingmate::model::service::ServiceSpec;
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
@@ -28,14 +27,7 @@ pub static APPLET: Applet = Applet {
             warns of programs and users that are not there now.\n\
             --format json prints one JSON document to stdout instead: v, ok, problems, units.",
     options: &[
-        Opt {
-            short: Some('c'),
-            long: "config",
-            value: Some("PATH"),
-            env: Some("WINGMATE_CONFIG_PATH"),
-            default: Some("/etc/wingmate"),
-            help: "configuration: a directory, or one .yaml file",
-        },
+        CONFIG,
         Opt { short: None, long: "strict", value: None, env: None, default: None, help: "a warning is an error" },
         Opt {
             short: None,
@@ -58,8 +50,7 @@ fn run(line: &Line) -> u8 {
         Ok(Some(other)) => return wrong_usage(&APPLET, &format!("--format must be text or json, not '{other}'")),
         Err(error) => return wrong_usage(&APPLET, error),
     };
-    let path = line.value("config").unwrap_or_else(|| "/etc/wingmate".into());
-    let mut loaded = load(Path::new(&path), &mut Zones::from_environment());
+    let mut loaded = load(&line.config(), &mut Zones::from_environment());
     let budget = loaded.config.settings.shutdown_timeout;
     warn_of_shutdown(&mut loaded, budget);
     rehearse(&mut loaded);
@@ -136,7 +127,7 @@ fn policy(spec: &ServiceSpec) -> String {
     if spec.oneshot {
         parts.push("oneshot".into());
     }
-    parts.push(format!("restart {}", restart(spec)));
+    parts.push(format!("restart {}", spec.restart.name()));
     if let Some(pidfile) = &spec.pidfile {
         parts.push(format!("pidfile {}", pidfile.path.display()));
     }
@@ -148,14 +139,6 @@ fn policy(spec: &ServiceSpec) -> String {
     }
     parts.retain(|part| !part.is_empty());
     parts.join(", ")
-}
-
-fn restart(spec: &ServiceSpec) -> &'static str {
-    match spec.restart {
-        Restart::Always => "always",
-        Restart::OnFailure => "on-failure",
-        Restart::Never => "never",
-    }
 }
 
 fn timing(spec: &JobSpec) -> String {
@@ -193,7 +176,7 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
             let _ = write!(
                 json,
                 ",\"restart\":\"{}\",\"oneshot\":{},\"autostart\":{},\"critical\":{}}}",
-                restart(spec),
+                spec.restart.name(),
                 spec.oneshot,
                 spec.autostart,
                 spec.critical

@@ -53,8 +53,8 @@ pub fn version(applet: &Applet) -> u8 {
 }
 
 /// `no applet 'nginxx'`, with the nearest one.
-pub fn no_applet(name: &str) -> String {
-    match nearest(name, APPLETS.iter().map(|applet| applet.name)) {
+fn no_applet(name: &str) -> String {
+    match near(name) {
         Some(near) => format!("no applet '{name}' (did you mean '{near}'?)"),
         None => format!("no applet '{name}'"),
     }
@@ -63,7 +63,7 @@ pub fn no_applet(name: &str) -> String {
 /// An applet's help: usage, what it does, options, exit statuses; for init the other applets as well.
 pub fn page(applet: &Applet) -> String {
     let mut page = String::new();
-    let _ = writeln!(page, "usage: {} {}", call(applet), applet.usage);
+    let _ = writeln!(page, "usage: {} {}", applet.call(), applet.usage);
     if let Some(alias) = applet.alias {
         let _ = writeln!(page, "       {alias} {}", applet.usage);
     }
@@ -86,14 +86,6 @@ pub fn page(applet: &Applet) -> String {
         let _ = writeln!(page, "  {status:<6}{meaning}");
     }
     page
-}
-
-/// How the applet is called with the binary's own name.
-fn call(applet: &Applet) -> String {
-    match applet.name {
-        "init" => "wingmate".into(),
-        name => format!("wingmate {name}"),
-    }
 }
 
 fn spelled(option: &Opt) -> String {
@@ -140,8 +132,13 @@ fn wrapped(page: &mut String, text: &str, indent: usize) {
 /// What is said of a first argument that is no applet.
 pub fn not_an_applet(first: &str) -> String {
     let hint = format!("no applet '{first}'; to run it as the main command: wingmate -- {first} …");
-    match nearest(first, APPLETS.iter().map(|applet| applet.name)) {
+    match near(first) {
         Some(near) => format!("{hint} (did you mean 'wingmate {near}'?)"),
         None => hint,
     }
+}
+
+/// The applet that may have been meant.
+fn near(name: &str) -> Option<String> {
+    nearest(name, APPLETS.iter().map(|applet| applet.name))
 }

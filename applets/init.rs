@@ -1,7 +1,6 @@
 //! `wingmate [OPTIONS] [-- COMMAND [ARG…]]`: supervise everything that the configuration names.
 
-use crate::applet::{Applet, Line, Operands, Opt, wrong_usage};
-use std::path::PathBuf;
+use crate::applet::{Applet, CONFIG, Line, Operands, Opt, wrong_usage};
 use wingmate::model::moment::parse_duration;
 use wingmate::runtime::boot::{self, Options};
 
@@ -14,14 +13,7 @@ pub static APPLET: Applet = Applet {
             given, as the main process: its end is wingmate's, and its exit status too. Reaps orphans, passes signals \
             on, and stops everything in order when asked to (SIGTERM, SIGINT, SIGQUIT, SIGRTMIN+3).",
     options: &[
-        Opt {
-            short: Some('c'),
-            long: "config",
-            value: Some("PATH"),
-            env: Some("WINGMATE_CONFIG_PATH"),
-            default: Some("/etc/wingmate"),
-            help: "configuration: a directory, or one .yaml file",
-        },
+        CONFIG,
         Opt {
             short: None,
             long: "log-format",
@@ -90,7 +82,7 @@ fn options(line: &Line) -> Result<Options, String> {
         }
     }
     Ok(Options {
-        config: line.value("config").map_or_else(|| PathBuf::from("/etc/wingmate"), PathBuf::from),
+        config: line.config(),
         config_named: line.value("config").is_some(),
         log_format: line.parsed("log-format", str::parse)?,
         log_level: line.parsed("log-level", str::parse)?,

@@ -1,9 +1,12 @@
 //! `wingmate next`: when an expression, or each configured job, fires next.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail, print, wrong_usage};
-use std::path::PathBuf;
+use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usage};
+use std::fmt::Write;
+use std::path::Path;
 use std::rc::Rc;
 use wingmate::model::moment::Wall;
+use wingmate::model::table::Agenda;
+use wingmate::model::unit::UnitId;
 use wingmate::runtime::configuration;
 use wingmate::runtime::zones::Zones;
 use wingmate::schedule::next::next;
@@ -49,14 +52,7 @@ pub static APPLET: Applet = Applet {
             default: Some("1"),
             help: "how many times, of each job if there is no EXPR",
         },
-        Opt {
-            short: Some('c'),
-            long: "config",
-            value: Some("PATH"),
-            env: Some("WINGMATE_CONFIG_PATH"),
-            default: Some("/etc/wingmate"),
-            help: "configuration: a directory, or one .yaml file; read if there is no EXPR",
-        },
+        Opt { help: "configuration: a directory, or one .yaml file; read if there is no EXPR", ..CONFIG },
     ],
     operands: Operands::Any,
     statuses: &[("0", "done"), ("1", "the expression, the zone or the configuration is invalid"), ("2", "wrong usage")],
@@ -77,7 +73,7 @@ fn run(line: &Line) -> u8 {
         Err(text) => return wrong_usage(&APPLET, &text),
     };
     match line.operands() {
-        [] => jobs(line.value("config").map_or_else(|| "/etc/wingmate".into(), PathBuf::from), &wish),
+        [] => jobs(&line.config(), &wish),
         [text] => expression(&text.to_string_lossy(), &wish),
         _ => wrong_usage(&APPLET, "next takes one expression; quote it: wingmate next '*/5 * * * *'"),
     }
@@ -120,22 +116,8 @@ fn expression(text: &str, wish: &Wish) -> u8 {
         Ok(zone) => zone,
         Err(error) => return failed(&error.to_string()),
     };
-    let mut page = String::new();
-    for at in times(&schedule, &zone, wish.start(&zone)).take(wish.count as usize) {
-        page.push_str(&format!("{}\n", Stamp { at, zone: &zone }));
-        // Any count is answered in bounded memory; a reader that has gone ends it.
-        if page.len() > PAGE {
-            if stdio::out(&page).is_err() {
-                return print(&APPLET, &page);
-            }
-            page.clear();
-        }
-    }
-    print(&APPLET, &page)
+    show(&mut [Row::new(schedule, zone, None, wish)], wish)
 }
-
-/// How much is collected before it is printed.
-const PAGE: usize = 64 * 1024;
 
 /// Says what is wrong with a part of the expression, and shows it.
 fn point(text: &str, at: &std::ops::Range<usize>, message: &str) {
@@ -147,23 +129,68 @@ fn failed(text: &str) -> u8 {
     1
 }
 
-/// The firings after `start`.
-fn times<'a>(schedule: &'a Schedule, zone: &'a Zone, start: Wall) -> impl Iterator<Item = Wall> + 'a {
-    let follow = move |after: &Wall| match schedule {
-        Schedule::Cron(expression) => next(expression, zone, *after),
-        Schedule::Every(every) => {
-            let every = i64::try_from(every.as_nanos()).ok()?;
-            after.nanos().checked_add(every).map(Wall::from_nanos)
+/// A schedule whose times are shown.
+struct Row<'a> {
+    schedule: Schedule,
+    zone: Rc<Zone>,
+    /// The job's.
+    name: Option<&'a str>,
+    /// How many times are still to be shown.
+    left: u32,
+}
+
+impl<'a> Row<'a> {
+    fn new(schedule: Schedule, zone: Rc<Zone>, name: Option<&'a str>, wish: &Wish) -> Row<'a> {
+        Row { schedule, zone, name, left: wish.count }
+    }
+
+    /// Its first firing after `at`, unless all that are wanted were shown.
+    fn after(&self, at: Wall) -> Option<Wall> {
+        match &self.schedule {
+            _ if self.left == 0 => None,
+            Schedule::Cron(expression) => next(expression, &self.zone, at),
+            Schedule::Every(every) => {
+                let every = i64::try_from(every.as_nanos()).ok()?;
+                at.nanos().checked_add(every).map(Wall::from_nanos)
+            }
+            Schedule::Reboot => None,
         }
-        Schedule::Reboot => None,
-    };
-    std::iter::successors(follow(&start), follow)
+    }
+}
+
+/// How much is collected before it is printed: any count is answered in bounded memory.
+const PAGE: usize = 64 * 1024;
+
+/// Prints the times of all rows, in order; of two at the same time that of the upper row first.
+fn show(rows: &mut [Row<'_>], wish: &Wish) -> u8 {
+    let mut coming = Agenda::default();
+    for (number, row) in (0..).map(UnitId).zip(&*rows) {
+        row.after(wish.start(&row.zone)).into_iter().for_each(|at| coming.insert(at, number));
+    }
+    let mut page = String::new();
+    while let Some(at) = coming.first() {
+        for (at, number) in coming.take_due(at) {
+            let Some(row) = rows.get_mut(number.0 as usize) else { continue };
+            let (blank, name) = row.name.map_or(("", ""), |name| (" ", name));
+            let _ = writeln!(page, "{}{blank}{name}", Stamp { at, zone: &row.zone });
+            row.left -= 1;
+            row.after(at).into_iter().for_each(|at| coming.insert(at, number));
+        }
+        if page.len() > PAGE {
+            match stdio::out(&page) {
+                Ok(()) => page.clear(),
+                // A reader that has gone ends it.
+                Err(_) => break,
+            }
+        }
+    }
+    print(&APPLET, &page)
 }
 
 /// The times of all jobs, in order, each with its job's name.
-fn jobs(config: PathBuf, wish: &Wish) -> u8 {
+fn jobs(config: &Path, wish: &Wish) -> u8 {
     let mut zones = Zones::from_environment();
-    let loaded = configuration::load(&config, &mut zones);
+    let loaded = configuration::load(config, &mut zones);
     for problem in &loaded.problems {
         stdio::err(&format!("{problem}\n"));
     }
@@ -174,7 +201,7 @@ fn jobs(config: PathBuf, wish: &Wish) -> u8 {
     if loaded.config.jobs.is_empty() {
         fail(&APPLET, &format!("there are no cron jobs (looked in {})", loaded.looked_in));
     }
-    let mut firings: Vec<(Wall, Rc<Zone>, &str)> = Vec::new();
+    let mut rows = Vec::with_capacity(loaded.config.jobs.len());
     for (job, schedule) in loaded.config.jobs.iter().zip(&loaded.schedules) {
         let zone = match zones.of_job(job.timezone.as_deref(), default) {
             Ok(zone) => zone,
@@ -183,10 +210,7 @@ fn jobs(config: PathBuf, wish: &Wish) -> u8 {
         if *schedule == Schedule::Reboot {
             fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name));
         }
-        let coming = times(schedule, &zone, wish.start(&zone)).take(wish.count as usize);
-        firings.extend(coming.map(|at| (at, Rc::clone(&zone), job.name.as_str())));
+        rows.push(Row::new(*schedule, zone, Some(&job.name), wish));
     }
-    firings.sort_by_key(|(at, _, _)| *at);
-    let row = |(at, zone, name): &(Wall, Rc<Zone>, &str)| format!("{} {name}\n", Stamp { at: *at, zone });
-    print(&APPLET, &firings.iter().map(row).collect::<String>())
+    show(&mut rows, wish)
 }

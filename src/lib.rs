@@ -5,7 +5,7 @@
 //! ```text
 //!  5 doors     applets/                     argv → one call into the library; prints; exit status
 //!  4 loops     runtime                      descriptors → events → supervisor → actions → sys
-//!  3 hands     sys                          the only system calls, the only unsafe
+//!  3 hands     sys                          the only unsafe, the only system calls beyond std's
 //!  ─────────── below this line: pure. No files, processes, sockets, threads, environment, clock ───────────
 //!  2 deciders  supervise launch logs        words + events → actions, plans
 //!  1 readers   config schedule              text and bytes ↔ words
@@ -17,10 +17,10 @@
 
 pub mod config;
 pub mod launch;
-pub mod logs;
+mod logs;
 pub mod model;
 pub mod runtime;
 pub mod schedule;
-pub mod supervise;
+mod supervise;
 pub mod sys;
 pub mod text;

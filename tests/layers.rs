@@ -67,10 +67,10 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file's code: without comments, and without its tests.
+/// A file's code: without comments, and without the tests that end it.
 fn code(text: &str) -> String {
-    let lines = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
-    let without = lines.map(|line| line.split("//").next().unwrap_or_default());
+    let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let without = code.lines().map(|line| line.split("//").next().unwrap_or_default());
     without.collect::<Vec<_>>().join("\n")
 }
 
@@ -167,6 +167,24 @@ fn below_the_line_nobody_knows_the_world() {
             if code.contains(name) {
                 wrong.push(format!("{} knows {name}", path.display()));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_sys_calls_the_system_by_more_than_std() {
+    let mut wrong = Vec::new();
+    for path in sources(&root().join("src")).into_iter().chain(sources(&root().join("applets"))) {
+        if path.starts_with(root().join("src/sys")) || is_test(&path) {
+            continue;
+        }
+        let code = code(&fs::read_to_string(&path).unwrap());
+        // What went wrong is for everybody: rustix::io::Errno.
+        let names = code.split("rustix::").skip(1).filter(|name| !name.starts_with("io::"));
+        wrong.extend(names.map(|name| format!("{}: rustix::{}", path.display(), name.lines().next().unwrap_or(name))));
+        if code.contains("libc::") {
+            wrong.push(format!("{}: libc", path.display()));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

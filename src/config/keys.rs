@@ -158,8 +158,8 @@ pub const SERVICE: &[Key<Unit>] = &[
         default: "always; a oneshot: never",
         meaning: "when it is started again after it ended",
         read: |field, unit| {
-            let words = [("always", Restart::Always), ("on-failure", Restart::OnFailure), ("never", Restart::Never)];
-            unit.restart = field.one_of(&words);
+            let restarts = [Restart::Always, Restart::OnFailure, Restart::Never];
+            unit.restart = field.one_of(&restarts.map(|restart| (restart.name(), restart)));
         },
     },
     Key {

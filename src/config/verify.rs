@@ -29,7 +29,7 @@ fn restart(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
     let automatic = unit.autorestart.map(|again| if again { Restart::Always } else { Restart::Never });
     if let (Some(restart), Some(again)) = (unit.restart, unit.autorestart) {
         if Some(restart) != automatic {
-            let message = format!("'autorestart: {again}' contradicts 'restart: {}'", spoken(restart));
+            let message = format!("'autorestart: {again}' contradicts 'restart: {}'", restart.name());
             clash(reading, seen, ["restart", "autorestart"], Severity::Error, &message);
         }
     }
@@ -72,14 +72,6 @@ fn clash(reading: &mut Reading<'_>, seen: &Seen, keys: [&str; 2], severity: Seve
     let [Some(one), Some(other)] = keys.map(|key| seen.place(key)) else { return };
     let message = format!("{message} ({})", reading.spoken(one.min(other)));
     reading.problems.add(reading.source, severity, one.max(other), message);
-}
-
-fn spoken(restart: Restart) -> &'static str {
-    match restart {
-        Restart::Always => "always",
-        Restart::OnFailure => "on-failure",
-        Restart::Never => "never",
-    }
 }
 
 /// The pidfile with the time that the daemon has for it.

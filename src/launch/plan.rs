@@ -111,14 +111,13 @@ impl Plan {
             notices,
         })
     }
-}
 
-impl Plan {
     /// The user and group that the process becomes, if it becomes another user than `ids` say.
     pub fn owner(&self, ids: &Ids) -> Option<(Uid, Gid)> {
         let gid = self.steps.iter().find_map(|step| if let Step::Gid(gid) = step { Some(*gid) } else { None });
         let uid = self.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some(*uid) } else { None });
-        uid.map(|uid| (uid, gid.unwrap_or(ids.gids[1])))
+        let [_, effective, _] = ids.gids;
+        uid.map(|uid| (uid, gid.unwrap_or(effective)))
     }
 }
 

@@ -39,16 +39,6 @@ impl<'a> Piece<'a> {
         let end = self.tail.len().saturating_sub(usize::from(self.whole));
         (self.head, self.tail.get(..end).unwrap_or_default())
     }
-
-    /// Bytes in it, newline included.
-    pub fn len(&self) -> usize {
-        self.head.len() + self.tail.len()
-    }
-
-    /// Whether there is nothing in it; a whole line has its newline at least.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// The pieces that what was kept and a new chunk make together, in order. What is left over then is given to

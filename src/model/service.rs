@@ -41,6 +41,17 @@ pub enum Restart {
     Never,
 }
 
+impl Restart {
+    /// As it is written and read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Restart::Always => "always",
+            Restart::OnFailure => "on-failure",
+            Restart::Never => "never",
+        }
+    }
+}
+
 /// Delay before a restart after a short run, doubling from `initial` to `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {

@@ -56,7 +56,6 @@ impl Signal {
         HUP = 1,
         INT = 2,
         QUIT = 3,
-        ABRT = 6,
         KILL = 9,
         USR1 = 10,
         USR2 = 12,
@@ -66,8 +65,6 @@ impl Signal {
         CONT = 18,
         STOP = 19,
         TSTP = 20,
-        TTIN = 21,
-        TTOU = 22,
         WINCH = 28
     );
     /// `SIGRTMIN+3`, by which systemd-style managers ask a container's init to halt.

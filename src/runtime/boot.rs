@@ -9,20 +9,19 @@ use crate::launch::environment::for_units;
 use crate::launch::step::Limit;
 use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
+use crate::model::moment::Wall;
 use crate::model::note::Note;
-use crate::model::settings::{Level, LogFormat, Settings};
+use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
 use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, stdio};
+use crate::sys::{clock, descriptors, identity, init, stdio, terminal};
 use crate::text::diagnostic::{Problem, Severity};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -138,8 +137,8 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, 
         environment: for_units(std::env::vars_os()),
         ids: identity::ids(),
         open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
-        null: null().map_err(call("open '/dev/null'"))?,
-        terminal: rustix::termios::isatty(rustix::stdio::stdin()),
+        null: descriptors::null().map_err(call("open '/dev/null'"))?,
+        terminal: terminal::is_there(),
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
     let mut prepared =
@@ -181,13 +180,8 @@ fn plan(
 }
 
 /// A pair of pipes for each unit; the main command keeps wingmate's own streams.
-fn outputs(
-    supervisor: &Supervisor,
-    log: crate::model::settings::LogSettings,
-    local: Rc<Zone>,
-    poller: &Poller,
-) -> Outputs {
-    let offset = Box::new(move |wall: crate::model::moment::Wall| local.span(wall.seconds()).offset);
+fn outputs(supervisor: &Supervisor, log: LogSettings, local: Rc<Zone>, poller: &Poller) -> Outputs {
+    let offset = Box::new(move |wall: Wall| local.span(wall.seconds()).offset);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut outputs = Outputs::new(log, offset, colour);
     outputs.set_names(supervisor.names().map(|(_, name)| name));
@@ -200,10 +194,4 @@ fn outputs(
         }
     }
     outputs
-}
-
-/// What units read: `/dev/null`, or where there is no `/dev` a pipe that nobody writes to.
-fn null() -> Result<OwnedFd, Errno> {
-    rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .or_else(|_| rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map(|(read, _)| read))
 }

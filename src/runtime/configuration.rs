@@ -8,6 +8,7 @@ use crate::model::moment::Spoken;
 use crate::model::table::Table;
 use crate::supervise::shutdown::budget_for;
 use crate::sys::files::{self, reason};
+use crate::sys::identity;
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
 use std::fs::{self, Metadata};
@@ -64,7 +65,7 @@ pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
 /// What there is at `path`.
 fn gather(path: &Path) -> Sources {
     let shown = path.display().to_string();
-    let mut found = Gathering { root: rustix::process::geteuid().is_root(), sources: Sources::default() };
+    let mut found = Gathering { root: identity::is_root(), sources: Sources::default() };
     found.sources.looked_in = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             found.writable(path, &metadata);

@@ -6,13 +6,13 @@
 mod adoption;
 pub mod boot;
 pub mod configuration;
-pub mod daemon;
+mod daemon;
 mod gather;
 pub mod outputs;
 mod perform;
-pub mod pidfile;
+mod pidfile;
 pub mod proxy;
 pub mod rehearsal;
 mod rest;
-pub mod supervisor;
+mod supervisor;
 pub mod zones;

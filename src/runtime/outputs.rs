@@ -26,6 +26,7 @@ use crate::model::unit::{Pid, UnitId};
 use crate::sys::pipes::Pipe;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::sink::Sink;
+use crate::sys::stdio;
 use notes::{Held, Notes, Until};
 use outlet::Outlet;
 use printer::Printer;
@@ -91,16 +92,22 @@ impl Unit {
     }
 
     fn source_mut(&mut self, stream: Stream) -> &mut Source {
-        let [stdout, stderr] = &mut self.streams;
-        if stream == Stream::Stdout { stdout } else { stderr }
+        of(&mut self.streams, stream)
     }
+}
+
+/// The source of that stream, where the rest of its unit is needed beside it.
+fn of(streams: &mut [Source; 2], stream: Stream) -> &mut Source {
+    let [stdout, stderr] = streams;
+    if stream == Stream::Stdout { stdout } else { stderr }
 }
 
 impl Outputs {
     /// Outputs to wingmate's own stdout and stderr. `zone` gives the local time's offset for `timestamps`;
     /// `colour`: terminals may be coloured (`NO_COLOR` is unset or empty).
     pub fn new(settings: LogSettings, zone: Zone, colour: bool) -> Outputs {
-        Outputs::over(settings, zone, colour, rustix::stdio::stdout(), rustix::stdio::stderr())
+        let [stdout, stderr] = stdio::streams();
+        Outputs::over(settings, zone, colour, stdout, stderr)
     }
 
     /// Outputs to these two streams.
@@ -276,8 +283,7 @@ impl Outputs {
         let mut resting = std::mem::take(&mut self.resting);
         resting.retain(|(id, stream)| {
             let Some(unit) = self.units.get_mut(id) else { return false };
-            let [stdout, stderr] = &mut unit.streams;
-            let source = if *stream == Stream::Stdout { stdout } else { stderr };
+            let source = of(&mut unit.streams, *stream);
             let due = source.rested().is_some_and(|at| at <= now.mono);
             if due && self.printer.outlet(*stream).is_open() {
                 source.show(&unit.name, &mut self.printer, poller, now);
@@ -340,8 +346,7 @@ impl Outputs {
     /// Pumps a stream once and files it where it belongs.
     fn pump(&mut self, (id, stream): Key, poller: &Poller, now: Now) -> Pumped {
         let Some(unit) = self.units.get_mut(&id) else { return Pumped::Enough };
-        let [stdout, stderr] = &mut unit.streams;
-        let source = if stream == Stream::Stdout { stdout } else { stderr };
+        let source = of(&mut unit.streams, stream);
         let pumped = source.pump(&unit.name, &mut self.printer, poller, now);
         if pumped == Pumped::Stuck && !source.parked {
             source.parked = true;

@@ -9,16 +9,15 @@ use crate::model::moment::Mono;
 use crate::model::process::Facts;
 use crate::model::unit::Pid;
 use crate::supervise::adoption::{Claim, Refusal, Unfit, judge, pid_in};
-use crate::sys::files::reason;
+use crate::sys::files::{open, reason};
 use crate::sys::inotify::Inotify;
 use crate::sys::poll::{Interest, Poller, Token};
 use crate::sys::processes::{self, Held};
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -267,8 +266,7 @@ fn read(path: &Path) -> Result<Print, Refusal> {
         None => Ok(found),
     };
     regular(fs::metadata(path).map_err(fail)?)?;
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(fail)?;
+    let file = open(path).map_err(fail)?;
     let found = regular(file.metadata().map_err(fail)?)?;
     Ok(Print {
         place: (found.dev(), found.ino()),

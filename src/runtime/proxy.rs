@@ -6,7 +6,7 @@
 //!   its own); we are it again when the starter has gone, and a ^C is forwarded like any INT.
 //! - A signal that comes before there is a daemon is kept for it; TERM, INT and QUIT then stop the start: the
 //!   starter and all that it has begun get that signal, and SIGKILL later (`supervise::sweep`). With a daemon every
-//!   signal of [`FORWARDED`] is the daemon's alone, and only its end is ours.
+//!   signal of `FORWARDED` is the daemon's alone, and only its end is ours.
 //! - What a failed start left is stopped the same way. What an adopted daemon leaves is not ours to stop (sshd's
 //!   sessions outlive it).
 //! - As the child subreaper we inherit whatever the daemon orphans: reaped, and otherwise ignored.

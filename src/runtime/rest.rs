@@ -21,8 +21,12 @@ pub fn signal(signal: Option<Signal>, spared: &[Pid]) -> Rest {
     } else if processes::proc_is_ours() {
         children(signal, spared)
     } else {
-        // Nobody can be named, so nobody can be signalled; they are waited for as long as there is time.
-        Rest { within_reach: usize::from(reap::peek() != Peek::Childless), beyond: Vec::new() }
+        // Nobody can be found, so nobody can be signalled.
+        let unseen = reap::peek() != Peek::Childless;
+        Rest {
+            within_reach: 0,
+            beyond: unseen.then(|| "children that can't be seen without /proc".to_owned()).into_iter().collect(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::expression::{
     ALL_WEEKDAYS, Expression, LAST_DAY, LAST_WORKDAY, STAR_DAY, STAR_HOUR, STAR_MINUTE, STAR_WEEKDAY,
 };
+use super::pieces::{Piece, words};
 use super::{Parsed, Remark, Schedule};
 use crate::model::moment::{DurationError, parse_duration};
 use crate::text::near::nearest;
@@ -99,74 +100,6 @@ const MACROS: [(&str, &str); 7] = [
 const EVERY: &str = "@every";
 const REBOOT: &str = "@reboot";
 const MACRO_LIST: &str = "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION";
-
-/// Splits a crontab line into its schedule (five fields, or a macro with its duration) and the rest, which
-/// begins at a word. Both are byte ranges of `line`; the rest is empty if there is none.
-pub fn split_line(line: &str) -> (Range<usize>, Range<usize>) {
-    let mut words = words(line);
-    let Some(first) = words.next() else { return (line.len()..line.len(), line.len()..line.len()) };
-    let more = match () {
-        () if first.text.eq_ignore_ascii_case(EVERY) => 1,
-        () if first.text.starts_with('@') => 0,
-        () => FIELDS.len() - 1,
-    };
-    let end = words.by_ref().take(more).last().unwrap_or(first).end();
-    let rest = words.next().map_or(line.len(), |word| word.at);
-    (first.at..end, rest..line.trim_end().len().max(rest))
-}
-
-/// A part of the text that knows its place in it.
-#[derive(Clone, Copy)]
-struct Piece<'a> {
-    text: &'a str,
-    /// In bytes.
-    at: usize,
-}
-
-impl<'a> Piece<'a> {
-    fn end(self) -> usize {
-        self.at + self.text.len()
-    }
-
-    /// By bytes, for ten thousand lines are read at start; `by` is ASCII, so it never splits a character.
-    fn split_once(self, by: u8) -> Option<(Piece<'a>, Piece<'a>)> {
-        let place = self.text.bytes().position(|b| b == by)?;
-        let (before, behind) = (self.text.get(..place)?, self.text.get(place + 1..)?);
-        Some((Piece { text: before, at: self.at }, Piece { text: behind, at: self.at + place + 1 }))
-    }
-
-    /// Without this last letter, in whichever case.
-    fn strip_suffix(self, letter: char) -> Option<Piece<'a>> {
-        let text = self.text.strip_suffix(|c: char| c.eq_ignore_ascii_case(&letter))?;
-        Some(Piece { text, at: self.at })
-    }
-
-    fn is(self, word: &str) -> bool {
-        self.text.eq_ignore_ascii_case(word)
-    }
-
-    fn is_number(self) -> bool {
-        !self.text.is_empty() && self.text.bytes().all(|b| b.is_ascii_digit())
-    }
-
-    /// The number that it is; one that is far out of any range is just that.
-    fn number(self) -> Option<u32> {
-        let add = |sum: u32, b: u8| sum.saturating_mul(10).saturating_add(u32::from(b - b'0'));
-        self.is_number().then(|| self.text.bytes().fold(0, add))
-    }
-}
-
-/// Words between blanks.
-fn words(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = text.as_bytes().get(at..)?;
-        let start = at + rest.iter().position(|b| !b.is_ascii_whitespace())?;
-        let rest = text.as_bytes().get(start..)?;
-        at = start + rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-        text.get(start..at).map(|text| Piece { text, at: start })
-    })
-}
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<ScheduleError>> {
     let mut reading = Reading { text, expression: Expression::default(), errors: Vec::new(), remarks: Vec::new() };
@@ -589,25 +522,5 @@ mod tests {
         );
         assert_eq!(parse("*/59 */23 */30 */11 */7").unwrap().remarks, []);
         assert_eq!(cron("*/99999999999 0 1 1 *").minutes, 1);
-    }
-
-    #[test]
-    fn a_line_is_split_behind_its_schedule() {
-        for (line, schedule, rest) in [
-            ("*/5 * * * * run.sh  -x ", "*/5 * * * *", "run.sh  -x"),
-            ("\t0  0 1\t1 *\tcmd", "0  0 1\t1 *", "cmd"),
-            ("@daily cmd arg", "@daily", "cmd arg"),
-            ("@EVERY 90s cmd", "@EVERY 90s", "cmd"),
-            ("@every", "@every", ""),
-            ("* * * cmd", "* * * cmd", ""),
-            ("* * * * *", "* * * * *", ""),
-            ("* * * * *   ", "* * * * *", ""),
-            ("* * * * * é ü", "* * * * *", "é ü"),
-            ("", "", ""),
-            ("   ", "", ""),
-        ] {
-            let (first, second) = split_line(line);
-            assert_eq!((&line[first], &line[second]), (schedule, rest), "{line}");
-        }
     }
 }

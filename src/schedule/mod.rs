@@ -9,13 +9,14 @@ pub mod civil;
 pub mod expression;
 mod fields;
 pub mod next;
+mod pieces;
 pub mod queue;
 pub mod stamp;
 mod step;
 pub mod zone;
 
 pub use expression::Expression;
-pub use fields::{Fault, ScheduleError, split_line};
+pub use fields::{Fault, ScheduleError};
 use std::ops::Range;
 use std::time::Duration;
 

@@ -11,7 +11,8 @@
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
 use super::proxy::{self, Proxy, Step};
-use super::service::{Death, End, Service, State, Wanted, Why};
+use super::service::{Death, Service, State, Wanted, Why};
+use super::standing::End;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopGroup;
 use crate::model::settings::Level;

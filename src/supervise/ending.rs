@@ -66,7 +66,7 @@ impl Ending {
         if let Some(signal) = signal {
             let target = match (stop.group, group) {
                 (StopGroup::Group, Some(group)) => Target::Group(group),
-                _ => Target::Process(living.pid),
+                (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(living.pid),
             };
             actions.push(Action::Signal { unit: living.unit, target, signal });
             // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
@@ -187,11 +187,6 @@ impl Ending {
     /// The dead leader's group, while it is awaited: an orphan's end may have emptied it.
     pub fn awaited_group(&self) -> Option<Pid> {
         if self.pid.is_none() { self.group } else { None }
-    }
-
-    /// Which life it is.
-    pub fn life(&self) -> Life {
-        self.life
     }
 
     /// The main process, while it lives.

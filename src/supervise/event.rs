@@ -32,8 +32,6 @@ pub enum Event {
     Rest(Rest),
     /// CLOCK_REALTIME was set.
     ClockSet,
-    /// A deadline has come, or nothing in particular.
-    Tick,
 }
 
 /// What is left when every unit is down: as PID 1 the namespace's other processes, else wingmate's own children.

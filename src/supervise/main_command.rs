@@ -13,7 +13,7 @@
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
 use super::event::Fault;
-use super::service::End;
+use super::standing::End;
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};

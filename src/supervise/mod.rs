@@ -17,10 +17,12 @@ pub mod proxy;
 mod scenarios;
 pub mod service;
 pub mod shutdown;
+pub mod standing;
 pub mod status;
 mod stopping;
 pub mod sweep;
 pub mod timers;
+mod unit;
 pub mod verdict;
 #[cfg(test)]
 mod walk;
@@ -43,12 +45,13 @@ use action::Action;
 use event::Event;
 use job::Job;
 use main_command::MainCommand;
-use service::{Death, Service, Standing};
+use service::{Death, Service};
 use shutdown::Shutdown;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
+use unit::Unit;
 use verdict::Reason;
 
 /// Signals that ask wingmate to stop.
@@ -69,14 +72,6 @@ pub struct PlannedJob {
     pub spec: JobSpec,
     pub schedule: Schedule,
     pub zone: Rc<Zone>,
-}
-
-/// One unit's machine.
-#[derive(Debug)]
-enum Unit {
-    Service(Box<Service>),
-    Job(Box<Job>),
-    Main(Box<MainCommand>),
 }
 
 /// All units, and what becomes of them.
@@ -184,10 +179,9 @@ impl Supervisor {
                     service.refused(life, reason);
                 }
             }),
-            Event::Rest(rest) => self.rest(&rest, now.mono),
+            Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
-            Event::Tick => {}
         }
     }
 
@@ -202,11 +196,7 @@ impl Supervisor {
             self.look_for_an_end(now);
         }
         for unit in self.timers.due(now.mono) {
-            self.with(unit, |machine, actions| match machine {
-                Unit::Service(service) => service.expire(now.mono, actions),
-                Unit::Job(job) => job.expire(now.mono, actions),
-                Unit::Main(main) => main.expire(now.mono, actions),
-            });
+            self.with(unit, |machine, actions| machine.expire(now.mono, actions));
         }
         if self.shutdown.is_none() {
             for firing in self.queue.due(now) {
@@ -236,50 +226,32 @@ impl Supervisor {
 
     /// The signal that a dead process's group is to get before the process is reaped.
     pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
-        match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => service.death_signal(dead, exit),
-            Some(Unit::Job(_) | Unit::Main(_)) | None => None,
-        }
+        self.unit(unit)?.service()?.death_signal(dead, exit)
     }
 
     /// What a unit's process is made from.
     pub fn process(&self, unit: UnitId) -> Option<&ProcessSpec> {
-        Some(match self.units.get(unit.0 as usize)? {
-            Unit::Service(service) => &service.spec.process,
-            Unit::Job(job) => &job.spec.process,
-            Unit::Main(main) => &main.process,
-        })
+        self.unit(unit).map(Unit::process)
     }
 
     /// The pid file of a service that forks into the background.
     pub fn pidfile(&self, unit: UnitId) -> Option<&Path> {
-        match self.units.get(unit.0 as usize)? {
-            Unit::Service(service) => service.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path()),
-            Unit::Job(_) | Unit::Main(_) => None,
-        }
+        self.unit(unit)?.service()?.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path())
     }
 
     /// A daemon of this unit that ended as its starter's child: when the starter goes, its status is ours to have.
     pub fn unreaped(&self, unit: UnitId) -> Option<(Life, Pid)> {
-        match self.units.get(unit.0 as usize)? {
-            Unit::Service(service) => service.unreaped(),
-            Unit::Job(_) | Unit::Main(_) => None,
-        }
+        self.unit(unit)?.service()?.unreaped()
     }
 
     /// Whether it is the main command.
     pub fn is_main(&self, unit: UnitId) -> bool {
-        matches!(self.units.get(unit.0 as usize), Some(Unit::Main(_)))
+        matches!(self.unit(unit), Some(Unit::Main(_)))
     }
 
     /// Every unit with its name.
     pub fn names(&self) -> impl Iterator<Item = (UnitId, &str)> {
-        (0..self.units.len()).map(number).map(|unit| (unit, self.name(unit)))
-    }
-
-    /// Whether wingmate is on its way out.
-    pub fn stopping(&self) -> bool {
-        self.shutdown.is_some()
+        self.table().map(|(unit, machine)| (unit, machine.name()))
     }
 
     /// When wingmate leaves whatever is left, once it is on its way out.
@@ -318,34 +290,38 @@ impl Supervisor {
     fn with(&mut self, unit: UnitId, act: impl FnOnce(&mut Unit, &mut Vec<Action>)) {
         let Some(machine) = self.units.get_mut(unit.0 as usize) else { return };
         act(machine, &mut self.actions);
-        let deadline = match machine {
-            Unit::Service(service) => service.deadline(),
-            Unit::Job(job) => job.deadline(),
-            Unit::Main(main) => main.deadline(),
-        };
-        self.timers.set(unit, deadline);
+        self.timers.set(unit, machine.deadline());
+    }
+
+    fn unit(&self, unit: UnitId) -> Option<&Unit> {
+        self.units.get(unit.0 as usize)
+    }
+
+    /// Every unit's machine with its number.
+    fn table(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
+        (0..).map(number).zip(&self.units)
     }
 
     fn main(&self) -> Option<(UnitId, &MainCommand)> {
-        match self.units.last() {
-            Some(Unit::Main(main)) => Some((number(self.units.len() - 1), main)),
-            Some(Unit::Service(_) | Unit::Job(_)) | None => None,
+        match self.units.last()? {
+            Unit::Main(main) => Some((number(self.units.len() - 1), main)),
+            Unit::Service(_) | Unit::Job(_) => None,
         }
     }
 
     fn signalled(&mut self, signal: Signal, now: Now) {
-        let stops = STOPS.contains(&signal);
-        if self.shutdown.is_some() && stops {
-            return self.stop_again(signal, now.mono);
+        if STOPS.contains(&signal) {
+            return match self.shutdown {
+                Some(_) => self.stop_again(signal, now.mono),
+                None => self.stop_everything(Reason::Asked(signal), signal, now),
+            };
         }
         match self.main().map(|(unit, _)| unit) {
-            Some(_) if stops => self.stop_everything(Reason::Asked(signal), signal, now),
             Some(main) => self.with(main, |machine, actions| {
                 if let Unit::Main(main) = machine {
                     main.pass(signal, actions);
                 }
             }),
-            None if stops => self.stop_everything(Reason::Asked(signal), signal, now),
             None => match signal {
                 Signal::HUP => self.say(Level::Info, "SIGHUP: nothing to reload".into()),
                 Signal::USR1 => self.log_status(now),
@@ -365,93 +341,24 @@ impl Supervisor {
         self.orphans += 1;
         self.look_again = true;
         // It may have been the last of a group that is awaited.
-        for index in 0..self.units.len() {
-            let awaited = match self.units.get(index) {
-                Some(Unit::Service(service)) => service.awaited_group(),
-                Some(Unit::Job(job)) => job.awaited_group(),
-                Some(Unit::Main(main)) => main.awaited_group(),
-                None => None,
-            };
-            if let Some((life, group)) = awaited {
-                self.actions.push(Action::CheckGroup { unit: number(index), life, group });
-            }
-        }
-    }
-
-    /// Looks whether there is a reason to end, or the main command's time has come.
-    fn look_for_an_end(&mut self, now: Now) {
-        if let Some(reason) = self.critical_end(now.mono).or_else(|| self.main_end()).or_else(|| self.nothing_left()) {
-            return self.stop_everything(reason, Signal::TERM, now);
-        }
-        if let Some((unit, main)) = self.main() {
-            if main.waits() && self.services().all(|service| !service.spec.autostart || is_up(service)) {
-                self.with(unit, |machine, actions| {
-                    if let Unit::Main(main) = machine {
-                        main.start(actions);
-                    }
-                });
+        for (unit, machine) in (0..).map(number).zip(&self.units) {
+            if let Some((life, group)) = machine.awaited_group() {
+                self.actions.push(Action::CheckGroup { unit, life, group });
             }
         }
     }
 
     fn services(&self) -> impl Iterator<Item = &Service> {
-        self.units.iter().take(self.services).filter_map(|unit| match unit {
-            Unit::Service(service) => Some(&**service),
-            Unit::Job(_) | Unit::Main(_) => None,
-        })
-    }
-
-    fn critical_end(&self, now: Mono) -> Option<Reason> {
-        let service = self.services().find(|service| service.spec.critical && ended(service))?;
-        Some(Reason::Critical {
-            name: service.spec.name.clone(),
-            end: service.last_end.clone()?,
-            done: service.standing() == Standing::Done,
-            restarts: service.record.restarts,
-            since: now.since(self.began),
-        })
-    }
-
-    fn main_end(&self) -> Option<Reason> {
-        let (_, main) = self.main()?;
-        if let Some(end) = main.end() {
-            return Some(Reason::Main(end));
-        }
-        let failed = self.services().find(|service| main.waits() && service.standing() == Standing::Failed)?;
-        Some(Reason::MainWaitsFor { name: failed.spec.name.clone() })
-    }
-
-    /// Each service is done or failed, and neither a job nor a main command is there. Services that were never to
-    /// start by themselves don't count, unless there are no others.
-    fn nothing_left(&self) -> Option<Reason> {
-        if self.units.len() > self.services {
-            return None;
-        }
-        let mut own = self.services().filter(|service| service.spec.autostart).peekable();
-        own.peek()?;
-        if !own.all(ended) {
-            return None;
-        }
-        let failed = self.services().filter(|service| service.standing() == Standing::Failed);
-        Some(Reason::NothingLeft { failed: failed.map(|service| service.spec.name.clone()).collect() })
+        self.units.iter().take(self.services).filter_map(Unit::service)
     }
 
     fn is_down(&self, unit: UnitId) -> bool {
-        match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => service.is_down(),
-            Some(Unit::Job(job)) => job.is_down(),
-            Some(Unit::Main(main)) => main.is_down(),
-            None => true,
-        }
+        self.unit(unit).is_none_or(Unit::is_down)
     }
 
     /// Its name.
     pub fn name(&self, unit: UnitId) -> &str {
-        match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => &service.spec.name,
-            Some(Unit::Job(job)) => &job.spec.name,
-            Some(Unit::Main(_)) | None => MAIN,
-        }
+        self.unit(unit).map_or(MAIN, Unit::name)
     }
 
     fn say(&mut self, level: Level, text: String) {
@@ -462,22 +369,4 @@ impl Supervisor {
 /// A unit's number is its place in the table; a configuration of four thousand million units doesn't fit anywhere.
 fn number(index: usize) -> UnitId {
     UnitId(u32::try_from(index).unwrap_or(u32::MAX))
-}
-
-/// Ended for good.
-fn ended(service: &Service) -> bool {
-    matches!(service.standing(), Standing::Done | Standing::Failed)
-}
-
-/// Up as far as a main command waits for it: running, or a oneshot that is done.
-fn is_up(service: &Service) -> bool {
-    match service.standing() {
-        Standing::Running { .. } => !service.spec.oneshot,
-        Standing::Done => true,
-        Standing::Stopped
-        | Standing::Starting
-        | Standing::Stopping { .. }
-        | Standing::Backoff { .. }
-        | Standing::Failed => false,
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::event::Event;
-use super::service::Standing;
+use super::standing::Standing;
 use super::world::{Manner, World, seconds, service, services};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;

@@ -27,6 +27,7 @@ use super::daemon::Adopting;
 use super::ending::{Ending, Living};
 use super::event::Fault;
 use super::proxy::Proxy;
+use super::standing::{End, Standing};
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::note::Note;
@@ -107,63 +108,6 @@ pub struct Death {
     pub group_lives: bool,
     /// A process that it may have left behind lives; told of forking daemons only.
     pub lingering: bool,
-}
-
-/// How the last life ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    Exited(Exit),
-    NeverStarted(Fault),
-    /// It came up in no way that counts, or ended in one that nobody can tell.
-    Lost(String),
-}
-
-impl End {
-    /// The exit status that stands for it (spec/cli.md).
-    pub fn status(&self) -> u8 {
-        match self {
-            End::Exited(exit) => exit.status(),
-            End::NeverStarted(fault) => fault.kind.status(),
-            End::Lost(_) => 1,
-        }
-    }
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            End::Exited(exit) => exit.fmt(f),
-            End::NeverStarted(fault) => f.write_str(&fault.text),
-            End::Lost(text) => f.write_str(text),
-        }
-    }
-}
-
-/// What others may know of a service's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    Stopped,
-    Starting,
-    Running { pid: Pid, since: Mono },
-    Stopping { pid: Option<Pid> },
-    Backoff { until: Mono },
-    Done,
-    Failed,
-}
-
-impl Standing {
-    /// The state's name, as the log and the status table have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Standing::Stopped => "stopped",
-            Standing::Starting => "starting",
-            Standing::Running { .. } => "running",
-            Standing::Stopping { .. } => "stopping",
-            Standing::Backoff { .. } => "backoff",
-            Standing::Done => "done",
-            Standing::Failed => "failed",
-        }
-    }
 }
 
 impl Service {

@@ -38,6 +38,8 @@ pub struct Shutdown {
     pub current: Vec<UnitId>,
     /// The main command's stop signal: the one that came, or TERM.
     pub signal: Signal,
+    /// When it was last looked, nobody was left who could be signalled.
+    pub nobody_left: bool,
     /// What can't be signalled has been named.
     pub named_beyond: bool,
 }
@@ -74,6 +76,7 @@ impl Shutdown {
             waves,
             current: Vec::new(),
             signal,
+            nobody_left: false,
             named_beyond: false,
         }
     }

@@ -1,6 +1,7 @@
 //! What is shown of the units' states: the table that SIGUSR1 puts into the log.
 
-use super::service::{End, Service, Standing};
+use super::service::Service;
+use super::standing::{End, Standing};
 use super::{Supervisor, Unit};
 use crate::model::moment::{Now, Spoken};
 use crate::model::unit::{MAIN, Pid};

@@ -32,7 +32,7 @@ impl Supervisor {
                 Unit::Main(_) => first.push(unit),
             });
         }
-        let up = (0..self.units.len()).filter(|index| !self.is_down(number(*index))).count();
+        let up = self.units.iter().filter(|unit| !unit.is_down()).count();
         let level = match (&reason, up) {
             // The very last line says the same.
             (_, 0) => Level::Debug,
@@ -58,15 +58,21 @@ impl Supervisor {
         if shutdown.final_kill_due(now) {
             return self.kill_everything(now);
         }
-        let look_again = std::mem::take(&mut self.look_again);
+        let (look_again, down) = (std::mem::take(&mut self.look_again), self.all_down());
         match shutdown.phase {
             Phase::Waves => self.next_wave(now),
+            // A unit's end is on its way, even if nothing else can be reached.
+            Phase::LastTerm { .. } | Phase::LastKill if shutdown.nobody_left && down => self.leave(now),
             Phase::LastTerm { until } if until <= now => self.last_kill(),
             Phase::LastTerm { .. } if look_again => self.actions.push(Action::CountRest),
             Phase::LastKill if shutdown.deadline <= now => self.leave(now),
             Phase::LastKill if look_again => self.actions.push(Action::SignalRest(Signal::KILL)),
             Phase::LastTerm { .. } | Phase::LastKill => {}
         }
+    }
+
+    fn all_down(&self) -> bool {
+        (0..self.units.len()).all(|index| self.is_down(number(index)))
     }
 
     /// Begins the next wave when the one before is down; after the last, the last act.
@@ -105,11 +111,7 @@ impl Supervisor {
         for index in 0..self.units.len() {
             let unit = number(index);
             self.stop_unit(unit, Duration::ZERO, now);
-            self.with(unit, |machine, actions| match machine {
-                Unit::Service(service) => service.kill(now, actions),
-                Unit::Job(job) => job.kill(now, actions),
-                Unit::Main(main) => main.kill(now, actions),
-            });
+            self.with(unit, |machine, actions| machine.kill(now, actions));
         }
         self.last_kill();
     }
@@ -122,16 +124,12 @@ impl Supervisor {
     }
 
     /// The answer to `SignalRest` and `CountRest`.
-    pub(super) fn rest(&mut self, rest: &Rest, now: Mono) {
+    pub(super) fn rest(&mut self, rest: &Rest) {
         let Some(shutdown) = &mut self.shutdown else { return };
-        let phase = shutdown.phase;
-        if phase == Phase::LastKill && !rest.beyond.is_empty() && !shutdown.named_beyond {
+        shutdown.nobody_left = rest.within_reach == 0;
+        if shutdown.phase == Phase::LastKill && !rest.beyond.is_empty() && !shutdown.named_beyond {
             shutdown.named_beyond = true;
-            self.say(Level::Warn, format!("not permitted to end: {}", rest.beyond.join(", ")));
-        }
-        match phase {
-            Phase::LastTerm { .. } | Phase::LastKill if rest.within_reach == 0 => self.leave(now),
-            Phase::LastTerm { .. } | Phase::LastKill | Phase::Waves => {}
+            self.say(Level::Warn, format!("not to be ended: {}", rest.beyond.join(", ")));
         }
     }
 
@@ -157,23 +155,13 @@ impl Supervisor {
             Reason::Asked(_) => format!("stopped: {} {took} ago", shutdown.reason),
             reason => format!("stopping: {reason}"),
         };
-        let overran: Vec<&str> =
-            (0..self.units.len()).map(number).filter(|unit| self.overran(*unit)).map(|unit| self.name(unit)).collect();
+        let overran: Vec<&str> = self.units.iter().filter(|unit| unit.overran()).map(Unit::name).collect();
         if !overran.is_empty() {
-            text.push_str(&format!("; killed because their time was over: {}", overran.join(", ")));
+            text += &format!("; killed because their time was over: {}", overran.join(", "));
         }
-        text.push_str(&format!("; exit status {status}"));
+        text += &format!("; exit status {status}");
         let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
         let words = Note { status: Some(status), ..Note::new(level, text) };
         self.actions.push(Action::Leave { status, words });
-    }
-
-    fn overran(&self, unit: UnitId) -> bool {
-        match self.units.get(unit.0 as usize) {
-            Some(Unit::Service(service)) => service.overran,
-            Some(Unit::Job(job)) => job.overran,
-            Some(Unit::Main(main)) => main.overran,
-            None => false,
-        }
     }
 }

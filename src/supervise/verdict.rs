@@ -1,7 +1,10 @@
-//! Why wingmate ends, and the exit status that follows (spec/cli.md). The first reason decides.
+//! Whether and why wingmate ends, and the exit status that follows (spec/cli.md). The first reason decides.
 
-use super::service::End;
-use crate::model::moment::Spoken;
+use super::Supervisor;
+use super::service::Service;
+use super::standing::{End, Standing};
+use super::unit::Unit;
+use crate::model::moment::{Mono, Now, Spoken};
 use crate::model::signal::Signal;
 use std::fmt;
 use std::time::Duration;
@@ -50,5 +53,76 @@ impl fmt::Display for Reason {
             Reason::NothingLeft { failed } if failed.is_empty() => f.write_str("nothing is left to run: all is done"),
             Reason::NothingLeft { failed } => write!(f, "nothing is left to run: failed: {}", failed.join(", ")),
         }
+    }
+}
+
+impl Supervisor {
+    /// Looks whether there is a reason to end, or the main command's time has come.
+    pub(super) fn look_for_an_end(&mut self, now: Now) {
+        if let Some(reason) = self.critical_end(now.mono).or_else(|| self.main_end()).or_else(|| self.nothing_left()) {
+            return self.stop_everything(reason, Signal::TERM, now);
+        }
+        if let Some((unit, main)) = self.main() {
+            if main.waits() && self.services().all(|service| !service.spec.autostart || is_up(service)) {
+                self.with(unit, |machine, actions| {
+                    if let Unit::Main(main) = machine {
+                        main.start(actions);
+                    }
+                });
+            }
+        }
+    }
+
+    fn critical_end(&self, now: Mono) -> Option<Reason> {
+        let service = self.services().find(|service| service.spec.critical && ended(service))?;
+        Some(Reason::Critical {
+            name: service.spec.name.clone(),
+            end: service.last_end.clone()?,
+            done: service.standing() == Standing::Done,
+            restarts: service.record.restarts,
+            since: now.since(self.began),
+        })
+    }
+
+    fn main_end(&self) -> Option<Reason> {
+        let (_, main) = self.main()?;
+        if let Some(end) = main.end() {
+            return Some(Reason::Main(end));
+        }
+        let failed = self.services().find(|service| main.waits() && service.standing() == Standing::Failed)?;
+        Some(Reason::MainWaitsFor { name: failed.spec.name.clone() })
+    }
+
+    /// Each service is done or failed, and neither a job nor a main command is there. Services that were never to
+    /// start by themselves don't count, unless there are no others.
+    fn nothing_left(&self) -> Option<Reason> {
+        if self.units.len() > self.services {
+            return None;
+        }
+        let mut own = self.services().filter(|service| service.spec.autostart).peekable();
+        own.peek()?;
+        if !own.all(ended) {
+            return None;
+        }
+        let failed = self.services().filter(|service| service.standing() == Standing::Failed);
+        Some(Reason::NothingLeft { failed: failed.map(|service| service.spec.name.clone()).collect() })
+    }
+}
+
+/// Ended for good.
+fn ended(service: &Service) -> bool {
+    matches!(service.standing(), Standing::Done | Standing::Failed)
+}
+
+/// Up as far as a main command waits for it: running, or a oneshot that is done.
+fn is_up(service: &Service) -> bool {
+    match service.standing() {
+        Standing::Running { .. } => !service.spec.oneshot,
+        Standing::Done => true,
+        Standing::Stopped
+        | Standing::Starting
+        | Standing::Stopping { .. }
+        | Standing::Backoff { .. }
+        | Standing::Failed => false,
     }
 }

@@ -8,7 +8,7 @@ use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::service::{MaxRestarts, Restart, ServiceSpec, StopGroup};
 use crate::model::signal::Signal;
-use crate::model::unit::UnitId;
+use crate::model::unit::{Life, UnitId};
 use std::time::Duration;
 
 struct Dice(u64);
@@ -95,7 +95,11 @@ fn walk(seed: u64) -> usize {
             5 => world.happen(Event::Signalled(dice.of(&[Signal::HUP, Signal::USR1, Signal::USR2, Signal::WINCH]))),
             6 => world.happen(Event::ClockSet),
             7 => world.happen(Event::OrphanReaped),
-            8 => world.happen(Event::Tick),
+            // Of a life that never was: it changes nothing.
+            8 => {
+                let unit = UnitId(dice.roll(count + 1) as u32);
+                world.happen(Event::GroupGone { unit, life: Life(u32::MAX) });
+            }
             9 if events as u64 > enough || dice.roll(100) == 0 => {
                 asked.get_or_insert(world.now.mono);
                 world.happen(Event::Signalled(dice.of(&[Signal::TERM, Signal::INT, Signal::QUIT])));

@@ -112,7 +112,10 @@ impl World {
 
     /// An event, and all that follows at once.
     pub fn happen(&mut self, event: Event) {
-        let mut events = vec![event];
+        self.settle(vec![event]);
+    }
+
+    fn settle(&mut self, mut events: Vec<Event>) {
         loop {
             for event in std::mem::take(&mut events) {
                 self.supervisor.handle(event, self.now);
@@ -140,7 +143,7 @@ impl World {
             let dead: Vec<_> = self.ends.iter().filter(|(time, _, _)| *time <= at).copied().collect();
             self.ends.retain(|(time, _, _)| *time > at);
             if dead.is_empty() {
-                self.happen(Event::Tick);
+                self.settle(Vec::new());
             }
             for (_, pid, exit) in dead {
                 self.end(pid, exit);
@@ -274,7 +277,7 @@ impl World {
         if self.processes.values().any(|process| process.unit == unit && process.main) {
             self.broken.get_or_insert(format!("two lives of unit {}", unit.0));
         }
-        if self.supervisor.stopping() {
+        if self.supervisor.leaves_at().is_some() {
             self.broken.get_or_insert(format!("unit {} started during the shutdown", unit.0));
         }
         let name = self.supervisor.name(unit).to_owned();

@@ -4,8 +4,10 @@
 //! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
 #![allow(unsafe_code)]
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Result;
-use std::os::fd::RawFd;
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::os::fd::{OwnedFd, RawFd};
 
 /// The first descriptor that isn't a standard stream.
 const FIRST: RawFd = 3;
@@ -41,6 +43,12 @@ fn mark(fd: RawFd) {
         // SAFETY: no memory is passed; a number that isn't open is EBADF.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
+}
+
+/// What units read: `/dev/null`, or where there is no `/dev` a pipe that nobody writes to.
+pub fn null() -> Result<OwnedFd> {
+    open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .or_else(|_| pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read))
 }
 
 /// Makes descriptors 0, 1 and 2 of these sources (`-1`: leave as is), in a child before its exec: no allocation.

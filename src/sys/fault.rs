@@ -1,15 +1,14 @@
 //! A launch that failed, in words: which step, why, and what would help.
 
 use super::exec::Refusal;
+use super::files;
 use crate::launch::plan::Plan;
 use crate::launch::step::Step;
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Why a process wasn't started, or didn't become what it should.
@@ -110,7 +109,7 @@ impl std::error::Error for Fault {}
 
 /// The C library's text, lower case as the rest of a message.
 fn reason(errno: Errno) -> String {
-    let text = super::files::reason(&errno.into());
+    let text = files::reason(&errno.into());
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if !chars.as_str().starts_with(|c: char| c.is_ascii_uppercase()) => {
@@ -132,7 +131,7 @@ fn directory(plan: &Plan) -> &Path {
 pub fn interpreter(path: &Path) -> Option<String> {
     /// Holds a `#!` line (the kernel reads 256 bytes) and every linker's program headers and PT_INTERP.
     const HEAD: u64 = 4096;
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
+    let file = files::open(path).ok()?;
     let mut head = Vec::new();
     file.take(HEAD).read_to_end(&mut head).ok()?;
     let name = match head.strip_prefix(b"#!") {

@@ -1,7 +1,9 @@
-//! Files, read whole and bounded, with the path in every error.
+//! Files, opened without waiting, read whole and bounded, with the path in every error.
 
-use std::fs::File;
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// A file can't be read.
@@ -12,12 +14,19 @@ pub struct ReadError {
     pub source: io::Error,
 }
 
+/// Opens a file to read it; should it be a FIFO without a writer, or a terminal, that is neither waited for nor
+/// made our own.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
 /// Reads a regular file of at most `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let fail = |source| ReadError { path: path.to_owned(), source };
     // Most are smaller: two reads instead of a dozen growing ones.
     let mut bytes = Vec::with_capacity(8 * 1024);
-    File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(fail)?;
+    open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(fail)?;
     if bytes.len() as u64 > limit {
         return Err(fail(io::Error::other(format!("larger than {limit} bytes"))));
     }

@@ -6,7 +6,7 @@
 use super::files;
 use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
 use crate::launch::plan::Ids;
-use rustix::process::getgroups;
+use rustix::process::{geteuid, getgroups};
 use rustix::thread::set_thread_groups;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -28,6 +28,11 @@ pub fn ids() -> Ids {
         groups,
         may_set_groups,
     }
+}
+
+/// Whether this process acts as root.
+pub fn is_root() -> bool {
+    geteuid().is_root()
 }
 
 /// `/etc/passwd` and `/etc/group` as they are now.

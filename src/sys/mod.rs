@@ -1,4 +1,5 @@
-//! The hands: the only system calls and the only unsafe code. Every file says what it wraps and why it may.
+//! The hands: the only unsafe code, and the only system calls beyond what std has for files. Every file says what
+//! it wraps and why it may.
 //!
 //! Nothing in here decides: a function does one thing and tells how it went.
 

@@ -1,4 +1,5 @@
-//! Standard output and error for the doors. std's print macros panic when the stream is gone; these tell it.
+//! Standard output and error, and how the doors write to them: std's print macros panic when the stream is gone,
+//! these tell it.
 
 use super::clock;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -9,6 +10,11 @@ use std::time::Duration;
 
 /// Bytes that never wait where poll says that something can be written (POSIX's PIPE_BUF at its least).
 const SMALL: usize = 512;
+
+/// Both of them.
+pub fn streams() -> [BorrowedFd<'static>; 2] {
+    [stdout(), stderr()]
+}
 
 /// Writes all of `text` to stdout. A reader that has gone is EPIPE (SIGPIPE is ignored by std's start).
 pub fn out(text: &str) -> Result<(), Errno> {

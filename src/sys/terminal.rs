@@ -3,7 +3,12 @@
 use crate::model::unit::Pid;
 use rustix::process::{self, getpgrp};
 use rustix::stdio::stdin;
-use rustix::termios::{tcgetpgrp, tcsetpgrp};
+use rustix::termios::{isatty, tcgetpgrp, tcsetpgrp};
+
+/// Whether stdin is a terminal.
+pub fn is_there() -> bool {
+    isatty(stdin())
+}
 
 /// Whether stdin is our terminal and our process group its foreground one.
 pub fn is_ours() -> bool {

@@ -143,7 +143,7 @@ impl Outlet {
     pub fn deadline(&self) -> Option<Mono> {
         match self.state {
             State::Failing(until) => Some(until),
-            _ => None,
+            State::Open | State::Full | State::Gone(_) => None,
         }
     }
 
