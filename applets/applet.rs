@@ -139,7 +139,7 @@ impl Applet {
                         return self.checked(line);
                     }
                     Operands::None => return Err(format!("unexpected argument '{}'", value.to_string_lossy())),
-                    Operands::AfterDashes => return Err(not_an_applet(&value.to_string_lossy())),
+                    Operands::AfterDashes => return Err(self.before_dashes(&value.to_string_lossy())),
                 },
             };
             if option.value.is_none() && is_long {
@@ -169,6 +169,14 @@ impl Applet {
         match line.command.as_deref() {
             Some([]) => Err("there is no command after '--'".into()),
             _ => Ok(Asked::Run(line)),
+        }
+    }
+
+    /// A command without the `--` that belongs before it. Only init is called with an applet's name, too.
+    fn before_dashes(&self, word: &str) -> String {
+        match self.alias {
+            Some(call) => format!("unexpected argument '{word}'; a command stands behind '--': {call} … -- {word} …"),
+            None => not_an_applet(word),
         }
     }
 
@@ -237,9 +245,17 @@ impl Line {
         self.value(CONFIG.long).map_or_else(|| CONFIG_PATH.into(), PathBuf::from)
     }
 
-    /// Whether a flag was given, on the command line or as `true` or `1` in its variable.
-    pub fn flag(&self, long: &str) -> bool {
-        self.value(long).is_some_and(|value| value.is_empty() || value == "true" || value == "1" || value == "yes")
+    /// Whether a flag was given, on the command line or as `true` in its variable, which may say `false` too.
+    pub fn flag(&self, long: &str) -> Result<bool, String> {
+        let Some(value) = self.value(long).filter(|value| !value.is_empty()) else {
+            return Ok(self.given.iter().any(|(name, _)| *name == long));
+        };
+        let is = |words: [&str; 4]| words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        match (is(["true", "1", "yes", "on"]), is(["false", "0", "no", "off"])) {
+            (true, _) => Ok(true),
+            (_, true) => Ok(false),
+            _ => Err(format!("{}: '{}' is neither true nor false", self.place(long), value.to_string_lossy())),
+        }
     }
 
     /// Every value given for an option, in order.

@@ -50,11 +50,15 @@ fn run(line: &Line) -> u8 {
         Ok(Some(other)) => return wrong_usage(&APPLET, &format!("--format must be text or json, not '{other}'")),
         Err(error) => return wrong_usage(&APPLET, error),
     };
+    let strict = match line.flag("strict") {
+        Ok(strict) => strict,
+        Err(error) => return wrong_usage(&APPLET, &error),
+    };
     let mut loaded = load(&line.config(), &mut Zones::from_environment());
     let budget = loaded.config.settings.shutdown_timeout;
     warn_of_shutdown(&mut loaded, budget);
     rehearse(&mut loaded);
-    if line.flag("strict") {
+    if strict {
         for problem in loaded.problems.iter_mut().filter(|problem| problem.severity == Severity::Warning) {
             problem.severity = Severity::Error;
         }

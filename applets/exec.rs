@@ -60,8 +60,12 @@ fn run(line: &Line) -> u8 {
     if command == ["version"] && !std::env::args_os().skip(1).any(|arg| arg.as_encoded_bytes().starts_with(b"-")) {
         return help::version(&APPLET);
     }
-    match plan(line, command.to_vec()) {
-        Ok(plan) => launch(&plan, line.flag("setsid")),
+    let setsid = match line.flag("setsid") {
+        Ok(setsid) => setsid,
+        Err(error) => return wrong_usage(&APPLET, &error),
+    };
+    match plan(line, command.to_vec(), setsid) {
+        Ok(plan) => launch(&plan, setsid),
         Err(text) => {
             fail(&APPLET, &text);
             FAILED
@@ -69,9 +73,9 @@ fn run(line: &Line) -> u8 {
     }
 }
 
-fn plan(line: &Line, command: Vec<OsString>) -> Result<Plan, String> {
+fn plan(line: &Line, command: Vec<OsString>, setsid: bool) -> Result<Plan, String> {
     let who = Identity { user: line.text("user")?, group: None };
-    let begin = line.flag("setsid") && standing() != Standing::SessionLeader;
+    let begin = setsid && standing() != Standing::SessionLeader;
     let session = if begin { Session::Own } else { Session::Inherit };
     let spec = ProcessSpec { command, identity: who, session, ..ProcessSpec::default() };
     let accounts = if Accounts::needed(&spec.identity) { identity::accounts() } else { Accounts::NONE };

@@ -63,7 +63,7 @@ fn no_applet(name: &str) -> String {
 /// An applet's help: usage, what it does, options, exit statuses; for init the other applets as well.
 pub fn page(applet: &Applet) -> String {
     let mut page = String::new();
-    let _ = writeln!(page, "usage: {} {}", applet.call(), applet.usage);
+    let _ = writeln!(page, "{}", format!("usage: {} {}", applet.call(), applet.usage).trim_end());
     if let Some(alias) = applet.alias {
         let _ = writeln!(page, "       {alias} {}", applet.usage);
     }

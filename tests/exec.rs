@@ -356,6 +356,17 @@ fn options_come_from_the_environment_too() {
     session.env("WINGMATE_SETSID", "true");
     let [pid, _, group, sid] = stat(&good(output(session)));
     assert_eq!((group, sid), (pid, pid));
+    for (value, begun) in [("TRUE", true), ("on", true), ("1", true), ("", false), ("no", false), ("0", false)] {
+        let mut session = command(&place.wmexec(), &["sh", "-c", "cat /proc/$$/stat"]);
+        session.env("WINGMATE_SETSID", value);
+        let [pid, _, _, sid] = stat(&good(output(session)));
+        assert_eq!(sid == pid, begun, "{value}");
+    }
+    let mut neither = command(&place.wmexec(), &["true"]);
+    neither.env("WINGMATE_SETSID", "maybe");
+    let refused = output(neither);
+    assert_eq!(refused.status.code(), Some(125));
+    assert!(error(&refused).starts_with("wmexec: WINGMATE_SETSID: 'maybe' is neither true nor false\n"));
 }
 
 #[test]

@@ -323,6 +323,11 @@ fn wrong_usage_is_2_and_signed_with_the_links_name() {
         assert_eq!(proxy.wait(), 2, "{args:?}");
         assert!(proxy.messages().starts_with("wmpidproxy: "), "{}", proxy.messages());
     }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
+    let mut proxy = world.launch(command.arg0("wmpidproxy").args(["-p", "x", "true"]));
+    assert_eq!(proxy.wait(), 2);
+    let hint = "unexpected argument 'true'; a command stands behind '--': wmpidproxy … -- true …";
+    assert!(proxy.messages().contains(hint), "{}", proxy.messages());
 }
 
 #[test]

@@ -49,6 +49,10 @@ pub fn read(
             crontab.tell(Severity::Error, line.span(at, 1), "a NUL character is not allowed");
             continue;
         }
+        if let Some(at) = memchr(b'\r', bytes) {
+            let advice = "lines end with a newline, or with both";
+            crontab.tell(Severity::Warning, line.span(at, 1), format!("a carriage return ends no line: {advice}"));
+        }
         if let Some(job) = crontab.line(line) {
             jobs.push(job);
         }
@@ -197,6 +201,7 @@ impl<'a> Crontab<'a> {
 
     /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
     fn command(&mut self, line: Line<'_>, at: usize, text: &str) -> Option<(Vec<OsString>, String)> {
+        self.user_field(line, at, text);
         if let Some(shell) = &self.shell {
             let command = || [shell, "-c", text].map(OsString::from).to_vec();
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
@@ -236,6 +241,17 @@ impl<'a> Crontab<'a> {
             command.push(OsString::from(text));
         }
         Some((command, name))
+    }
+}
+
+impl Crontab<'_> {
+    /// `/etc/crontab` has a sixth field, and `root` in it nearly always.
+    fn user_field(&mut self, line: Line<'_>, at: usize, text: &str) {
+        let rest = text.strip_prefix("root").unwrap_or_default();
+        if rest.starts_with(BLANKS) {
+            let advice = "there is no field for a user here; another one's job: wmexec --user USER …";
+            self.tell(Severity::Warning, line.span(at, 4), format!("'root' is taken as the program: {advice}"));
+        }
     }
 }
 

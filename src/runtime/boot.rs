@@ -112,7 +112,7 @@ fn lay_over(settings: &mut Settings, options: &Options) {
     settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
 }
 
-fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Loop, BootError> {
+fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Loop>, BootError> {
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }

@@ -60,12 +60,13 @@ impl Loop {
         supervisor: Supervisor,
         outputs: Outputs,
         launcher: Launcher,
-    ) -> Result<Loop, Errno> {
+    ) -> Result<Box<Loop>, Errno> {
         let (runs, beats) = (WallTimer::new()?, BootTimer::new()?);
         poller.add(&signals, SIGNALS, Interest::IN)?;
         poller.add(&runs, RUNS, Interest::IN)?;
         poller.add(&beats, BEATS, Interest::IN)?;
-        Ok(Loop {
+        // Boxed: it is passed on a few times, and each copy of it would leave its trace on the stack.
+        Ok(Box::new(Loop {
             poller,
             signals,
             runs,
@@ -77,11 +78,11 @@ impl Loop {
             adoptions: Table::new(),
             events: vec![Event::Begin],
             leave: None,
-        })
+        }))
     }
 
     /// Runs until everything is down; gives the exit status.
-    pub fn run(mut self) -> u8 {
+    pub fn run(mut self: Box<Self>) -> u8 {
         let mut ready = Vec::new();
         // Children that came along when wingmate was executed may have ended before it listened.
         self.reap(clock::now());
@@ -147,7 +148,7 @@ impl Loop {
     }
 
     /// Writes what is still to be written, as long as there is time and nobody asks again, and ends.
-    fn last_words(mut self, status: u8) -> u8 {
+    fn last_words(&mut self, status: u8) -> u8 {
         let mut until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
         let mut ready = Vec::new();
         loop {

@@ -126,9 +126,12 @@ impl Service {
         let State::Running { since, proxy: Some(proxy), .. } = &self.state else { return };
         let (up, proxy) = (Some(*since), (**proxy).clone());
         let starter = proxy.starter();
+        let text = match proxy.unreaped() {
+            Some(_) => "its daemon ended, its starter has yet to tell how",
+            None => "its daemon ended with 0; a successor is awaited",
+        };
         self.state = State::Adopting(Box::new(Adopting { proxy, up, group: None, refused: None }));
-        let text = "its daemon ended with 0; a successor is awaited".to_owned();
-        self.say(actions, Level::Info, text, "starting", None);
+        self.say(actions, Level::Info, text.to_owned(), "starting", None);
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
     }
 

@@ -28,6 +28,8 @@ const HINTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::MOVE_SELF)
     .union(WatchFlags::ONLYDIR);
 
+/// Events taken in one go: whoever makes them faster than they are read holds nobody up for ever.
+const TURN: usize = 1024;
 /// Room for one event with the longest name, and for dozens of common ones.
 const BUFFER: usize = 4096;
 
@@ -53,12 +55,16 @@ impl Inotify {
         }
     }
 
-    /// Takes all that was reported: whether it concerned `name`, or the directory itself, or events were lost.
+    /// Takes what was reported, up to [`TURN`] events (the descriptor stays readable while there are more): whether
+    /// it concerned `name`, or the directory itself, or events were lost.
     pub fn drain(&mut self, name: &OsStr) -> bool {
         let mut buffer = [MaybeUninit::uninit(); BUFFER];
         let mut reader = Reader::new(&self.fd, &mut buffer);
         let mut concerned = false;
-        loop {
+        // What a read has brought along is taken with it: the reader's buffer is lost with the reader.
+        let mut taken = 0;
+        while taken < TURN || !reader.is_buffer_empty() {
+            taken += 1;
             match reader.next() {
                 Ok(event) => {
                     let lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
@@ -71,9 +77,10 @@ impl Inotify {
                     }
                 }
                 Err(Errno::INTR) => {}
-                Err(_) => return concerned,
+                Err(_) => break,
             }
         }
+        concerned
     }
 
     /// Whether a directory is watched: it may have gone.
@@ -114,5 +121,31 @@ mod tests {
             poll(&mut [PollFd::new(&inotify, PollFlags::IN)], None).unwrap();
             assert!(inotify.drain(name));
         }
+    }
+    #[test]
+    fn a_flood_is_taken_in_turns() {
+        let directory = std::env::temp_dir().join(format!("wingmate-inotify-flood-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let mut inotify = Inotify::new().unwrap();
+        inotify.watch(&directory).unwrap();
+        let name = OsStr::new("a.pid");
+        // Two names in turn: the kernel merges equal neighbours.
+        for _ in 0..TURN {
+            fs::write(directory.join("b"), "1").unwrap();
+            fs::write(directory.join("c"), "1").unwrap();
+        }
+        fs::write(directory.join("a.pid"), "1").unwrap();
+        let readable = |inotify: &Inotify| {
+            let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+            poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&now)).unwrap() == 1
+        };
+        assert!(!inotify.drain(name));
+        assert!(readable(&inotify));
+        let mut concerned = false;
+        while readable(&inotify) {
+            concerned |= inotify.drain(name);
+        }
+        assert!(concerned);
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -32,7 +32,11 @@ cron:
 "#,
     );
     place.program("finds", FINDS);
-    let (status, lines) = Wingmate::launch(&mut place.command(DIRTY, &["--", "./finds", "main"])).end();
+    let main = ["--", "sh", "-c", "./finds main; read x < $D/go"];
+    let mut wingmate = Wingmate::launch(&mut place.command(DIRTY, &main));
+    wingmate.each(&["main reads", "job: exited with 0"]);
+    place.tell("go", "on");
+    let (status, lines) = wingmate.end();
     assert_eq!(status, 0, "{lines:#?}");
     for unit in ["service", "job", "main"] {
         for found in ["limit 200", "open 0 1 2 3", "reads /dev/null ''"] {

@@ -4,10 +4,12 @@ use crate::world::{Place, can_switch_users};
 use wingmate::model::signal::Signal;
 use wingmate::sys::processes;
 
-/// Forks a daemon, which writes its pid file and stays.
+/// Forks a daemon, which writes its pid file and stays: when it is wingmate's child, since a shell that is slow to go
+/// could reap it and keep its status.
 const FORKS: &str = r#"#!/bin/sh
-setsid sh -c 'echo "I am $(id -u)"; echo $$ > $D/run/d.pid; exec sleep inf' &
-until [ -s $D/run/d.pid ]; do :; done
+setsid sh -c '
+	until read -r _ _ _ parent _ < /proc/$$/stat && [ $parent = 1 ]; do :; done
+	echo "I am $(id -u)"; echo $$ > $D/run/d.pid; exec sleep inf' &
 "#;
 
 fn place(keys: &str) -> Place {

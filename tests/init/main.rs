@@ -1,5 +1,8 @@
 //! `wingmate -c DIR [-- COMMAND]` through the real binary, a file for each promise: as process 1 of a pid namespace,
 //! and as an ordinary process beside others. Needs `unshare`, and root or user namespaces.
+//!
+//! Where a program waits to be signalled it is a shell that sleeps in short pieces: a signal that comes just before a
+//! `read` or between a `fork` and its exec would else be waited over, or miss who it was for.
 
 #[path = "../world/lines.rs"]
 mod lines;

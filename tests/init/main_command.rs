@@ -162,7 +162,7 @@ fn a_service_that_has_failed_keeps_it_from_starting() {
 fn it_keeps_wingmates_streams_and_leads_a_group_of_its_own() {
     let place = Place::new("");
     let script = r#"cat; echo "err" >&2; set -- $(cat /proc/$$/stat); echo "$1 $5 $6""#;
-    let mut command = place.command(ORDINARY, &["--log-level", "warn", "--", "sh", "-c", script]);
+    let mut command = place.command(ORDINARY, &["--log-level", "error", "--", "sh", "-c", script]);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"as it is, no newline: ").unwrap();
     let output = child.wait_with_output().unwrap();

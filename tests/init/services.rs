@@ -316,7 +316,7 @@ if [ -e $D/left.pid ]; then
   kill -0 $(cat $D/left.pid) 2>/dev/null && echo "left: still there" || echo "left: gone"
   exec sleep inf
 fi
-sh -c 'trap "$HOW" TERM; echo $$ > $D/left.pid; echo on > $D/go; while :; do sleep inf & wait; done' &
+sh -c 'trap "$HOW" TERM; echo $$ > $D/left.pid; echo on > $D/go; while :; do sleep 0.1; done' &
 read x < $D/go
 exit 1
 "#;

@@ -50,7 +50,7 @@ fn a_stubborn_one_is_killed_in_time_and_named() {
         let place = Place::new(&format!(
             r#"
 service:
-  stubborn: {{ {keys} command: [ sh, -c, "trap 'echo heard' TERM; echo up; while :; do sleep inf & wait; done" ] }}
+  stubborn: {{ {keys} command: [ sh, -c, "trap 'echo heard' TERM; echo up; while :; do sleep 0.1; done" ] }}
   polite: {{ command: [ sleep, inf ] }}
 "#
         ));
@@ -94,10 +94,10 @@ service:
 
 /// A group of two that says what it gets.
 const GROUP: &str = r#"
-sh -c 'trap "echo \"member heard $HOW\"; exit" '$HOW'; echo member; sleep inf & wait' &
+sh -c 'trap "echo \"member heard $HOW\"; exit" '$HOW'; echo member; while :; do sleep 0.1; done' &
 trap "echo \"leader heard $HOW\"; exit 0" $HOW
 echo leader
-sleep inf & wait
+while :; do sleep 0.1; done
 "#;
 
 #[test]
@@ -120,7 +120,7 @@ fn the_stop_key_says_who_gets_what() {
 
 /// A daemon in a session of its own, which nobody asked for: it writes down that it was asked to go.
 const ESCAPES: &str = r#"
-setsid sh -c 'trap "echo asked > $D/asked; exit" TERM; echo $$ > $D/escaped; sleep inf & wait' &
+setsid sh -c 'trap "echo asked > $D/asked; exit" TERM; echo $$ > $D/escaped; while :; do sleep 0.1; done' &
 setsid sh -c 'trap "" TERM; echo $$ > $D/deaf; exec sleep inf' &
 until [ -s $D/escaped ] && [ -s $D/deaf ]; do :; done
 echo escaped
@@ -163,13 +163,13 @@ fn main_command_and_jobs_go_before_the_services() {
     let place = Place::new(
         r#"
 service:
-  database: { command: [ sh, -c, "trap 'echo closed; exit 0' TERM; echo open; sleep inf & wait" ] }
+  database: { command: [ sh, -c, "trap 'echo closed; exit 0' TERM; echo open; while :; do sleep 0.1; done" ] }
 cron:
-  report: { command: [ sh, -c, "trap 'echo broken off; exit 0' TERM; echo begun; sleep inf & wait" ], schedule: "@reboot" }
+  report: { command: [ sh, -c, "trap 'echo broken off; exit 0' TERM; echo begun; while :; do sleep 0.1; done" ], schedule: "@reboot" }
 "#,
     );
     place.fifo("main");
-    let main = "trap 'echo main goes; read x < $D/main; exit 6' TERM; echo main is up; sleep inf & wait";
+    let main = "trap 'echo main goes; read x < $D/main; exit 6' TERM; echo main is up; while :; do sleep 0.1; done";
     let mut wingmate = place.start(&["--", "sh", "-c", main]);
     wingmate.each(&["| open", "| begun", "main is up"]);
     wingmate.signal(Signal::TERM);

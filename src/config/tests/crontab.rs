@@ -175,6 +175,21 @@ fn shell_words_are_warned_of() {
 }
 
 #[test]
+fn what_other_files_have_is_warned_of() {
+    let user =
+        "'root' is taken as the program: there is no field for a user here; another one's job: wmexec --user USER …";
+    let end = "a carriage return ends no line: lines end with a newline, or with both";
+    let table: &[(&str, Lines<'_>)] = &[
+        ("17 * * * * root cd /", &[&*format!("crontab:1:12: warning: {user}")]),
+        ("SHELL=/bin/sh\n@daily\troot\tcd / && x", &[&*format!("crontab:2:8: warning: {user}")]),
+        ("@daily root", &[]),
+        ("@daily rooted x", &[]),
+        ("@daily a\r@daily b\r\n@daily c\r\n", &[&*format!("crontab:1:9: warning: {end}")]),
+    ];
+    assert_told(|text| of_crontab(text), table);
+}
+
+#[test]
 fn a_file_of_nothing_is_nothing() {
     for text in ["", "\n", "# x", "\u{feff}", "A=1", " \t\r\n"] {
         assert!(good(of_crontab(text)).is_empty(), "{text:?}");
