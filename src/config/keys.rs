@@ -8,37 +8,49 @@ use crate::model::service::{MaxRestarts, Restart, StopGroup};
 use crate::model::settings::{Level, LogFormat};
 use std::path::PathBuf;
 
+/// A row. What the manual alone needs stays out of the binary that runs.
+macro_rules! key {
+    (name: $name:literal, kind: $kind:literal, default: $default:literal, meaning: $meaning:literal, read: $read:expr $(,)?) => {
+        Key {
+            name: $name,
+            #[cfg(test)]
+            manual: super::reading::Manual { kind: $kind, default: $default, meaning: $meaning },
+            read: $read,
+        }
+    };
+}
+
 /// At the top of the file.
 pub const TOP: &[Key<Top>] = &[
-    Key {
+    key! {
         name: "service",
         kind: "map",
         default: "none",
         meaning: "services by name",
         read: |field, top| schema::services(field, top),
     },
-    Key {
+    key! {
         name: "cron",
         kind: "map",
         default: "none",
         meaning: "cron jobs by name",
         read: |field, top| schema::jobs(field, top),
     },
-    Key {
+    key! {
         name: "log",
         kind: "map",
         default: "",
         meaning: "how lines leave wingmate",
         read: |field, top| drop(field.map(LOG, top)),
     },
-    Key {
+    key! {
         name: "shutdown",
         kind: "map",
         default: "",
         meaning: "how everything is stopped",
         read: |field, top| drop(field.map(SHUTDOWN, top)),
     },
-    Key {
+    key! {
         name: "timezone",
         kind: "zone",
         default: "TZ, else /etc/localtime, else UTC",
@@ -49,7 +61,7 @@ pub const TOP: &[Key<Top>] = &[
 
 /// In `log:`.
 pub const LOG: &[Key<Top>] = &[
-    Key {
+    key! {
         name: "format",
         kind: "text, json, raw",
         default: "text",
@@ -59,7 +71,7 @@ pub const LOG: &[Key<Top>] = &[
             set(&mut top.settings.log.format, field.one_of(&words));
         },
     },
-    Key {
+    key! {
         name: "level",
         kind: "error, warn, info, debug",
         default: "info",
@@ -69,7 +81,7 @@ pub const LOG: &[Key<Top>] = &[
             set(&mut top.settings.log.level, field.one_of(&levels.map(|level| (level.name(), level))));
         },
     },
-    Key {
+    key! {
         name: "timestamps",
         kind: "bool",
         default: "false",
@@ -79,7 +91,7 @@ pub const LOG: &[Key<Top>] = &[
 ];
 
 /// In `shutdown:`.
-pub const SHUTDOWN: &[Key<Top>] = &[Key {
+pub const SHUTDOWN: &[Key<Top>] = &[key! {
     name: "timeout",
     kind: "duration",
     default: "8s",
@@ -89,42 +101,42 @@ pub const SHUTDOWN: &[Key<Top>] = &[Key {
 
 /// Of services and jobs.
 pub const PROCESS: &[Key<Unit>] = &[
-    Key {
+    key! {
         name: "command",
         kind: "list or string",
         default: "required",
         meaning: "program (searched in PATH of the child's environment) and arguments; a string is split as in a crontab, without a shell",
         read: |field, unit| unit.process.command = schema::command(field),
     },
-    Key {
+    key! {
         name: "environ",
         kind: "list of K=V, or map",
         default: "none",
         meaning: "added to the inherited environment",
         read: |field, unit| unit.process.environ = schema::environ(field),
     },
-    Key {
+    key! {
         name: "user",
         kind: "name or id, or user:group",
         default: "wingmate's own",
         meaning: "whom the process becomes",
         read: |field, unit| schema::user(field, unit),
     },
-    Key {
+    key! {
         name: "group",
         kind: "name or id",
         default: "the user's own",
         meaning: "the group instead of the user's own",
         read: |field, unit| schema::group(field, unit),
     },
-    Key {
+    key! {
         name: "working_dir",
         kind: "path",
         default: "wingmate's own",
         meaning: "where the process starts",
         read: |field, unit| unit.process.working_dir = field.word("a path").map(PathBuf::from),
     },
-    Key {
+    key! {
         name: "setsid",
         kind: "bool",
         default: "true",
@@ -138,21 +150,21 @@ pub const PROCESS: &[Key<Unit>] = &[
 
 /// Of services only.
 pub const SERVICE: &[Key<Unit>] = &[
-    Key {
+    key! {
         name: "oneshot",
         kind: "bool",
         default: "false",
         meaning: "runs once to completion",
         read: |field, unit| set(&mut unit.oneshot, field.flag()),
     },
-    Key {
+    key! {
         name: "ready",
         kind: "map",
         default: "as soon as its program runs",
         meaning: "when the service counts as up; timeout: how long a daemon may take to write its pidfile",
         read: |field, unit| drop(field.map(READY, unit)),
     },
-    Key {
+    key! {
         name: "restart",
         kind: "always, on-failure, never",
         default: "always; a oneshot: never",
@@ -162,70 +174,70 @@ pub const SERVICE: &[Key<Unit>] = &[
             unit.restart = field.one_of(&restarts.map(|restart| (restart.name(), restart)));
         },
     },
-    Key {
+    key! {
         name: "autorestart",
         kind: "bool",
         default: "true",
         meaning: "true is restart: always, false is restart: never",
         read: |field, unit| unit.autorestart = field.flag(),
     },
-    Key {
+    key! {
         name: "autostart",
         kind: "bool",
         default: "true",
         meaning: "whether it starts when wingmate does",
         read: |field, unit| set(&mut unit.autostart, field.flag()),
     },
-    Key {
+    key! {
         name: "startsecs",
         kind: "duration",
         default: "10s",
         meaning: "a run that lived this long is a good one and resets the back-off and the count",
         read: |field, unit| set(&mut unit.startsecs, field.duration()),
     },
-    Key {
+    key! {
         name: "backoff",
         kind: "{initial, max}",
         default: "{initial: 100ms, max: 30s}",
         meaning: "delay before a restart after a run shorter than startsecs, doubling",
         read: |field, unit| schema::backoff(field, unit),
     },
-    Key {
+    key! {
         name: "max_restarts",
         kind: "N, or {count, within}",
         default: "none",
         meaning: "N: more short runs in a row than that are a failure; {count, within}: more restarts of any kind within that time",
         read: |field, unit| schema::max_restarts(field, unit),
     },
-    Key {
+    key! {
         name: "success_codes",
         kind: "list",
         default: "[0]",
         meaning: "exits that are not failures",
         read: |field, unit| schema::success_codes(field, unit),
     },
-    Key {
+    key! {
         name: "critical",
         kind: "bool",
         default: "false",
         meaning: "when it ends for good, everything stops and its status is wingmate's",
         read: |field, unit| set(&mut unit.critical, field.flag()),
     },
-    Key {
+    key! {
         name: "pidfile",
         kind: "path",
         default: "none",
         meaning: "the command forks into the background and writes this file",
         read: |field, unit| unit.pidfile = field.word("a path").map(PathBuf::from),
     },
-    Key {
+    key! {
         name: "background",
         kind: "bool",
         default: "whether there is a pidfile",
         meaning: "says that the command forks into the background; needs a pidfile",
         read: |field, unit| unit.background = field.flag(),
     },
-    Key {
+    key! {
         name: "stop",
         kind: "{signal, timeout, group}",
         default: "{signal: TERM, timeout: 5s, group: true}",
@@ -236,21 +248,21 @@ pub const SERVICE: &[Key<Unit>] = &[
 
 /// Of cron jobs only.
 pub const JOB: &[Key<Unit>] = &[
-    Key {
+    key! {
         name: "schedule",
         kind: "five fields or a macro",
         default: "required",
         meaning: "when it runs",
         read: |field, unit| unit.schedule = schema::schedule(field),
     },
-    Key {
+    key! {
         name: "timezone",
         kind: "zone",
         default: "the setting timezone",
         meaning: "the zone of its schedule: an IANA name or a POSIX string",
         read: |field, unit| unit.timezone = schema::zone(field),
     },
-    Key {
+    key! {
         name: "stop",
         kind: "{signal, timeout, group}",
         default: "{signal: TERM, timeout: 5s, group: true}",
@@ -260,7 +272,7 @@ pub const JOB: &[Key<Unit>] = &[
 ];
 
 /// In `ready:`.
-pub const READY: &[Key<Unit>] = &[Key {
+pub const READY: &[Key<Unit>] = &[key! {
     name: "timeout",
     kind: "duration",
     default: "30s with a pidfile",
@@ -270,14 +282,14 @@ pub const READY: &[Key<Unit>] = &[Key {
 
 /// In `backoff:`.
 pub const BACKOFF: &[Key<Unit>] = &[
-    Key {
+    key! {
         name: "initial",
         kind: "duration",
         default: "100ms",
         meaning: "the first delay",
         read: |field, unit| set(&mut unit.backoff.initial, field.duration()),
     },
-    Key {
+    key! {
         name: "max",
         kind: "duration",
         default: "30s",
@@ -288,7 +300,7 @@ pub const BACKOFF: &[Key<Unit>] = &[
 
 /// In `max_restarts:`.
 pub const MAX_RESTARTS: &[Key<Unit>] = &[
-    Key {
+    key! {
         name: "count",
         kind: "number",
         default: "required",
@@ -301,7 +313,7 @@ pub const MAX_RESTARTS: &[Key<Unit>] = &[
             }
         },
     },
-    Key {
+    key! {
         name: "within",
         kind: "duration",
         default: "required",
@@ -316,21 +328,21 @@ pub const MAX_RESTARTS: &[Key<Unit>] = &[
 
 /// In `stop:`.
 pub const STOP: &[Key<Unit>] = &[
-    Key {
+    key! {
         name: "signal",
         kind: "signal; none in a job",
         default: "TERM",
         meaning: "the stop signal",
         read: |field, unit| schema::stop_signal(field, unit),
     },
-    Key {
+    key! {
         name: "timeout",
         kind: "duration",
         default: "5s",
         meaning: "from the stop signal to SIGKILL",
         read: |field, unit| set(&mut unit.stop.timeout, field.duration()),
     },
-    Key {
+    key! {
         name: "group",
         kind: "true, kill, false",
         default: "true",

@@ -16,12 +16,19 @@ use std::time::Duration;
 /// A row of the table of keys: everything that is known of a key. `D` is what it is put into.
 pub struct Key<D: 'static> {
     pub name: &'static str,
-    /// What it takes, as the manual words it.
+    #[cfg(test)]
+    pub manual: Manual,
+    pub read: fn(&mut Field<'_, '_>, &mut D),
+}
+
+/// What the manual says of a key.
+#[cfg(test)]
+pub struct Manual {
+    /// What it takes.
     pub kind: &'static str,
     /// What holds without it.
     pub default: &'static str,
     pub meaning: &'static str,
-    pub read: fn(&mut Field<'_, '_>, &mut D),
 }
 
 /// A file that is being read.

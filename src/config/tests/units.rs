@@ -320,7 +320,11 @@ fn settings_are_read() {
 fn the_table_of_keys_is_whole() {
     let tables = [keys::PROCESS, keys::SERVICE, keys::JOB, keys::READY, keys::BACKOFF, keys::MAX_RESTARTS, keys::STOP];
     for key in tables.into_iter().flatten() {
-        assert!(!key.kind.is_empty() && !key.default.is_empty() && !key.meaning.is_empty(), "{}", key.name);
+        assert!(
+            !key.manual.kind.is_empty() && !key.manual.default.is_empty() && !key.manual.meaning.is_empty(),
+            "{}",
+            key.name
+        );
     }
     for table in [[keys::PROCESS, keys::SERVICE], [keys::PROCESS, keys::JOB]] {
         let mut names: Vec<&str> = table.into_iter().flatten().map(|key| key.name).collect();
