@@ -27,7 +27,7 @@ has debootstrap || need debootstrap
 has unshare || need util-linux
 
 rebuilds_std() {
-	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && has ar &&
+	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && has ar && has ld.lld &&
 		[ -e "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/std/Cargo.toml" ]
 }
 has_musl() { has rustup && rustup target list --installed 2>/dev/null | grep -qx "$(uname -m)-unknown-linux-musl"; }
@@ -44,7 +44,7 @@ install() { say "installing $*" && as_root apt-get install -q -y --no-install-re
 
 if [ -n "$static" ]; then
 	if known rustc-web && known cargo-web && known rust-web-src; then
-		install rustc-web cargo-web rust-web-src musl-tools
+		install rustc-web cargo-web rust-web-src musl-tools lld
 	elif has rustup && rustup target add "$(uname -m)-unknown-linux-musl"; then
 		say "rustup's musl target added"
 	else
