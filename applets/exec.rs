@@ -7,7 +7,8 @@ use wingmate::launch::accounts::Accounts;
 use wingmate::launch::plan::{Context, Plan};
 use wingmate::model::command::{Identity, ProcessSpec, Session};
 use wingmate::sys::fault::Fault;
-use wingmate::sys::stand_in::{Standing, end_as, stand_in, standing};
+use wingmate::sys::session::{Standing, standing};
+use wingmate::sys::stand_in::{end_as, stand_in};
 use wingmate::sys::{exec, identity};
 
 pub static APPLET: Applet = Applet {

@@ -16,6 +16,7 @@ pub mod pipes;
 pub mod poll;
 pub mod processes;
 pub mod reap;
+pub mod session;
 pub mod signals;
 pub mod sink;
 pub mod spawn;

@@ -12,27 +12,7 @@ use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getpgrp, getpid, getsid, setrlimit};
-
-/// What this process is in its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It has its own session already.
-    SessionLeader,
-    /// It leads a group in somebody's session: setsid(2) would fail.
-    GroupLeader,
-    Member,
-}
-
-/// Looks it up.
-pub fn standing() -> Standing {
-    let me = getpid();
-    match getsid(None) {
-        Ok(session) if session == me => Standing::SessionLeader,
-        _ if getpgrp() == me => Standing::GroupLeader,
-        _ => Standing::Member,
-    }
-}
+use rustix::process::{Resource, Rlimit, getpid, setrlimit};
 
 /// Starts the plan's program as a child, with mask and dispositions as this process found them, passes every
 /// signal on to it, and gives its end.

@@ -6,11 +6,12 @@
 //! Unsafe: one view of a slice of group ids.
 #![allow(unsafe_code)]
 
+use super::session::group;
 use crate::launch::accounts;
 use crate::launch::step::{Limit, Step};
 use rustix::io::Result;
-use rustix::process::{Gid, Uid};
-use rustix::process::{Resource, Rlimit, chdir, getpgrp, setpgid, setrlimit, setsid};
+use rustix::process::{Gid, Pid, Uid};
+use rustix::process::{Resource, Rlimit, chdir, setpgid, setrlimit, setsid};
 use rustix::stdio::stdin;
 use rustix::termios::tcsetpgrp;
 use rustix::thread::{clear_ambient_capability_set, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
@@ -24,7 +25,9 @@ pub(super) fn perform(step: &Step) -> Result<()> {
         Step::Foreground => {
             // Not a terminal, or not this session's: then there is no foreground to be in. All signals are
             // blocked, so that SIGTTOU doesn't stop us.
-            let _ = tcsetpgrp(stdin(), getpgrp());
+            if let Some(group) = group().and_then(|group| Pid::from_raw(group.raw())) {
+                let _ = tcsetpgrp(stdin(), group);
+            }
             Ok(())
         }
         Step::Groups(gids) => set_thread_groups(groups(gids)),

@@ -1,7 +1,8 @@
 //! The terminal on stdin, as far as job control goes (tcsetpgrp(3)).
 
+use super::session::group;
 use crate::model::unit::Pid;
-use rustix::process::{self, getpgrp};
+use rustix::process;
 use rustix::stdio::stdin;
 use rustix::termios::{isatty, tcgetpgrp, tcsetpgrp};
 
@@ -12,13 +13,18 @@ pub fn is_there() -> bool {
 
 /// Whether stdin is our terminal and our process group its foreground one.
 pub fn is_ours() -> bool {
-    tcgetpgrp(stdin()).is_ok_and(|foreground| foreground == getpgrp())
+    own().is_some_and(|group| tcgetpgrp(stdin()).ok() == Some(group))
 }
 
 /// Makes our process group the foreground one again, if this one is. SIGTTOU must be blocked.
 pub fn take_back(from: Pid) {
+    let Some(group) = own() else { return };
     if tcgetpgrp(stdin()).ok() == process::Pid::from_raw(from.raw()) {
         // Refused: the terminal has gone, and with it the question.
-        let _ = tcsetpgrp(stdin(), getpgrp());
+        let _ = tcsetpgrp(stdin(), group);
     }
+}
+
+fn own() -> Option<process::Pid> {
+    process::Pid::from_raw(group()?.raw())
 }
