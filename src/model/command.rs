@@ -15,6 +15,108 @@ pub struct ProcessSpec {
     pub identity: Identity,
     pub working_dir: Option<PathBuf>,
     pub session: Session,
+    /// What few processes ask for; boxed, so that a thousand plain units stay small.
+    pub extras: Option<Box<Extras>>,
+}
+
+/// What a process may ask for beyond the usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Read at each start; set before `environ`.
+    pub secrets: Vec<Secret>,
+    pub inherit_env: InheritEnv,
+    /// Supplementary groups, names or numbers, instead of the user's own.
+    pub groups: Option<Vec<String>>,
+    pub umask: Option<u32>,
+    pub rlimits: Vec<Rlimit>,
+    pub nice: Option<i32>,
+    pub oom_score_adj: Option<i32>,
+    pub no_new_privs: bool,
+    /// The capabilities to keep, a bit each (capabilities(7)): bounding, inheritable and ambient sets.
+    pub capabilities: Option<u64>,
+    pub stdin: Stdin,
+}
+
+/// A file whose content becomes a variable of one unit only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    pub name: String,
+    pub file: PathBuf,
+    /// `NAME_FILE` names an unlinked memory file, instead of `NAME` holding the content.
+    pub as_file: bool,
+}
+
+/// What of wingmate's own environment is passed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum InheritEnv {
+    #[default]
+    All,
+    Nothing,
+    /// These names; `AWS_*` stands for all that begin so.
+    Only(Vec<String>),
+}
+
+/// A limit of setrlimit(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rlimit {
+    pub resource: Resource,
+    /// `u64::MAX`: unlimited.
+    pub soft: u64,
+    pub hard: u64,
+}
+
+/// What a limit is about, by setrlimit(2)'s names without `RLIMIT_`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    As,
+    Core,
+    Cpu,
+    Data,
+    Fsize,
+    Locks,
+    Memlock,
+    Msgqueue,
+    Nice,
+    Nofile,
+    Nproc,
+    Rss,
+    Rtprio,
+    Rttime,
+    Sigpending,
+    Stack,
+}
+
+/// What a process reads on its descriptor 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stdin {
+    #[default]
+    Null,
+    Inherit,
+}
+
+static PLAIN: Extras = Extras {
+    secrets: Vec::new(),
+    inherit_env: InheritEnv::All,
+    groups: None,
+    umask: None,
+    rlimits: Vec::new(),
+    nice: None,
+    oom_score_adj: None,
+    no_new_privs: false,
+    capabilities: None,
+    stdin: Stdin::Null,
+};
+
+impl ProcessSpec {
+    /// What is asked for beyond the usual.
+    pub fn extras(&self) -> &Extras {
+        self.extras.as_deref().unwrap_or(&PLAIN)
+    }
+
+    /// The same, to be added to.
+    pub fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
 }
 
 /// Whom the process becomes. All `None`: whoever wingmate is.

@@ -10,6 +10,8 @@ pub enum Exit {
     Code(u8),
     /// A signal ended it.
     Signal { signal: Signal, core: bool },
+    /// The kernel's out-of-memory killer ended it, by SIGKILL (cgroups(7)).
+    OutOfMemory,
 }
 
 impl Exit {
@@ -18,6 +20,7 @@ impl Exit {
         match self {
             Exit::Code(code) => code,
             Exit::Signal { signal, .. } => 128u8.saturating_add(signal.number() as u8),
+            Exit::OutOfMemory => 137,
         }
     }
 }
@@ -28,6 +31,7 @@ impl fmt::Display for Exit {
             Exit::Code(code) => write!(f, "exited with {code}"),
             Exit::Signal { signal, core: false } => write!(f, "killed by {signal}"),
             Exit::Signal { signal, core: true } => write!(f, "killed by {signal} (core dumped)"),
+            Exit::OutOfMemory => f.write_str("killed by the kernel: out of memory (SIGKILL)"),
         }
     }
 }

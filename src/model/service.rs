@@ -1,7 +1,8 @@
 //! A service as the configuration asks for it.
 
-use super::command::ProcessSpec;
+use super::command::{Identity, ProcessSpec};
 use super::signal::Signal;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,133 @@ pub struct ServiceSpec {
     pub stop: StopSpec,
     /// Set for a command that forks into the background and writes its pid there.
     pub pidfile: Option<PidFile>,
+    /// What has to be so before it starts; the reverse order holds at a stop. By unit name: copies of a service
+    /// (`instances`) are units of their own.
+    pub depends_on: Vec<Dependency>,
+    /// What few services ask for; boxed, so that a thousand plain ones stay small.
+    pub extras: Option<Box<ServiceExtras>>,
+}
+
+/// What a service may ask for beyond the usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceExtras {
+    /// When it counts as up; without it: as soon as its program runs.
+    pub ready: Option<Ready>,
+    pub health: Option<Health>,
+    /// sd_notify's `WATCHDOG=1` must arrive within it.
+    pub watchdog: Option<Duration>,
+    /// Exits after which it isn't restarted, whatever `restart` says.
+    pub no_restart_codes: Vec<u8>,
+    /// Run before the stop signal is sent.
+    pub stop_command: Option<Vec<OsString>>,
+    pub pre_start: Option<Hook>,
+    pub post_stop: Option<Hook>,
+    /// The name that stands for all copies of a service with `instances`.
+    pub base: Option<String>,
+}
+
+/// Something that a unit waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependency {
+    pub name: String,
+    pub condition: Condition,
+}
+
+/// What has to be so of a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Its program runs.
+    Started,
+    /// It is running.
+    Ready,
+    /// It is done.
+    Completed,
+}
+
+impl Condition {
+    /// As it is written and read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Condition::Started => "started",
+            Condition::Ready => "ready",
+            Condition::Completed => "completed",
+        }
+    }
+}
+
+/// How a service's readiness is found out, and how long it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    pub kind: ReadyKind,
+    /// Between the end of one probe and the next.
+    pub interval: Duration,
+    /// From the start of the program to readiness.
+    pub timeout: Duration,
+}
+
+/// The sign of readiness.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadyKind {
+    Probe(Probe),
+    /// This text in a line of the unit's output.
+    Log(String),
+    /// sd_notify(3)'s `READY=1`.
+    Notify,
+    /// A newline on this descriptor.
+    Fd(i32),
+}
+
+/// Something that is tried from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A connection is accepted.
+    Tcp(Address),
+    /// The same on a Unix socket.
+    Unix(PathBuf),
+    /// Any answer 2xx or 3xx.
+    Http(Url),
+    /// It exits with 0.
+    Exec(Vec<OsString>),
+    /// It exists.
+    File(PathBuf),
+}
+
+/// Where a TCP port is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// An IP address (v6 without brackets), `localhost`, or a name.
+    pub host: String,
+    pub port: u16,
+}
+
+/// `http://HOST[:PORT][/PATH][?QUERY]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    pub address: Address,
+    /// As it is sent: begins with `/`, the query included.
+    pub path: String,
+}
+
+/// How a running service is watched from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub probe: Probe,
+    pub interval: Duration,
+    /// Of one probe.
+    pub timeout: Duration,
+    /// So many failures in a row stop the service.
+    pub retries: u32,
+    /// Failures this soon after `running` don't count.
+    pub start_period: Duration,
+}
+
+/// A command beside the service's own: `pre_start`, `post_stop`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    pub command: Vec<OsString>,
+    /// Instead of the service's own.
+    pub identity: Option<Identity>,
+    pub timeout: Duration,
 }
 
 /// Where a daemon writes its pid, and how long that may take.
@@ -96,6 +224,24 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// spec/config.md's default of `ready.timeout` with a `pidfile`.
 pub const PIDFILE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// spec/config.md's default of `ready.interval`.
+pub const READY_INTERVAL: Duration = Duration::from_millis(200);
+/// spec/config.md's default of `ready.timeout`.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(60);
+/// spec/config.md's default of a hook's `timeout`.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(30);
+
+static PLAIN: ServiceExtras = ServiceExtras {
+    ready: None,
+    health: None,
+    watchdog: None,
+    no_restart_codes: Vec::new(),
+    stop_command: None,
+    pre_start: None,
+    post_stop: None,
+    base: None,
+};
+
 impl Default for Backoff {
     fn default() -> Backoff {
         Backoff { initial: Duration::from_millis(100), max: Duration::from_secs(30) }
@@ -124,6 +270,24 @@ impl ServiceSpec {
             critical: false,
             stop: StopSpec::default(),
             pidfile: None,
+            depends_on: Vec::new(),
+            extras: None,
         }
+    }
+
+    /// What is asked for beyond the usual.
+    pub fn extras(&self) -> &ServiceExtras {
+        self.extras.as_deref().unwrap_or(&PLAIN)
+    }
+
+    /// The same, to be added to.
+    pub fn extras_mut(&mut self) -> &mut ServiceExtras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// Whether it talks sd_notify(3).
+    pub fn notifies(&self) -> bool {
+        let extras = self.extras();
+        extras.watchdog.is_some() || extras.ready.as_ref().is_some_and(|ready| ready.kind == ReadyKind::Notify)
     }
 }

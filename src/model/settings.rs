@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Settings {
     pub log: LogSettings,
     pub shutdown_timeout: Duration,
+    /// From the signal that asks to stop until anything is stopped; counts into the timeout.
+    pub shutdown_delay: Duration,
     /// The zone of jobs that name none: an IANA name or a POSIX string; `None`: `TZ`, `/etc/localtime`, UTC.
     pub timezone: Option<String>,
 }
@@ -26,7 +28,7 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { log: LogSettings::default(), shutdown_timeout: SHUTDOWN_TIMEOUT, timezone: None }
+        Settings { log: LogSettings::default(), shutdown_timeout: SHUTDOWN_TIMEOUT, shutdown_delay: Duration::ZERO, timezone: None }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::supervise::action::{Action, Due, Target};
+use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
 use crate::sys::{identity, processes, spawn};
 use rustix::io::Errno;
@@ -36,7 +36,8 @@ impl Loop {
     /// Does one thing.
     pub(super) fn perform(&mut self, action: Action, now: Now) {
         match action {
-            Action::Launch { unit, life, due } => self.launch(unit, life, due.as_ref()),
+            Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref()),
+            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) | Action::Reload => {} // next
             Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
             Action::CheckGroup { unit, life, group } => {
                 if !processes::group_lives(group) {
@@ -55,9 +56,12 @@ impl Loop {
         }
     }
 
-    fn launch(&mut self, unit: UnitId, life: Life, due: Option<&Due>) {
-        let prepared = self.prepare_adoption(unit, life).map_err(|error| other(error.to_string()));
-        let event = match prepared.and_then(|()| self.start(unit, due)) {
+    fn launch(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>) {
+        let prepared = match part {
+            Part::Program => self.prepare_adoption(unit, life).map_err(|error| other(error.to_string())),
+            Part::PreStart | Part::StopCommand { .. } | Part::PostStop => Ok(()),
+        };
+        let event = match prepared.and_then(|()| self.start(unit, part, due)) {
             Ok(pid) => {
                 self.children.insert(pid, (unit, life));
                 Event::Launched { unit, life, pid }
@@ -67,9 +71,9 @@ impl Loop {
         self.events.push(event);
     }
 
-    fn start(&mut self, unit: UnitId, due: Option<&Due>) -> Result<Pid, Fault> {
-        let Some(spec) = self.supervisor.process(unit) else { return Err(other("no such unit".into())) };
-        let plan = self.launcher.plan(spec, self.supervisor.is_main(unit), &extra(due))?;
+    fn start(&mut self, unit: UnitId, part: Part, due: Option<&Due>) -> Result<Pid, Fault> {
+        let Some(spec) = self.supervisor.process(unit, part) else { return Err(other("no such unit".into())) };
+        let plan = self.launcher.plan(&spec, self.supervisor.is_main(unit), &extra(part, due))?;
         if let Some((user, group)) = plan.owner(&self.launcher.ids) {
             self.outputs.give(unit, user.raw(), group.raw());
         }
@@ -127,11 +131,18 @@ impl Launcher {
     }
 }
 
-/// What a job's run is told.
-fn extra(due: Option<&Due>) -> Vec<Variable> {
-    let Some(due) = due else { return Vec::new() };
+/// What a job's run and a stop command are told.
+fn extra(part: Part, due: Option<&Due>) -> Vec<Variable> {
     let variable = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
-    vec![variable("WINGMATE_JOB", &due.job), variable("WINGMATE_SCHEDULED_TIME", &due.time)]
+    let mut told = Vec::new();
+    if let Part::StopCommand { main } = part {
+        told.push(variable("MAINPID", &main.to_string()));
+    }
+    if let Some(due) = due {
+        told.push(variable("WINGMATE_JOB", &due.job));
+        told.push(variable("WINGMATE_SCHEDULED_TIME", &due.time));
+    }
+    told
 }
 
 fn other(text: String) -> Fault {

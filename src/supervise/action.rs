@@ -3,12 +3,14 @@
 use crate::model::note::Note;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
+use std::time::Duration;
 
 /// One thing to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start the unit's program; answered by `Launched` or `LaunchFailed`. `due`: when a job's run was due.
-    Launch { unit: UnitId, life: Life, due: Option<Due> },
+    /// Start the unit's program, or a command beside it; answered by `Launched` or `LaunchFailed`. `due`: when a
+    /// job's run was due.
+    Launch { unit: UnitId, life: Life, part: Part, due: Option<Due> },
     /// Send a signal; a process that has gone is no failure.
     Signal { unit: UnitId, target: Target, signal: Signal },
     /// Look whether the group still has members; answered by `GroupGone` if not.
@@ -17,6 +19,14 @@ pub enum Action {
     WatchPidFile { unit: UnitId, life: Life, starter: Option<Pid> },
     /// Stop watching it.
     ForgetPidFile { unit: UnitId, life: Life },
+    /// Try the unit's probe once; answered by one `Probed` within `timeout`, unless it is forgotten before.
+    Probe { unit: UnitId, life: Life, purpose: Purpose, timeout: Duration },
+    /// A probe of this life that is under way is ended; its answer isn't wanted any more.
+    ForgetProbes { unit: UnitId, life: Life },
+    /// Tell wingmate's own manager, if it has one (sd_notify(3)).
+    Notify(&'static str),
+    /// Read the configuration again; what it says comes back by [`Supervisor::reload`](super::Supervisor::reload).
+    Reload,
     /// Say this in the log.
     Say(Note),
     /// The last act: this signal to every process that is left (as PID 1: of the namespace; else: to own children);
@@ -26,6 +36,26 @@ pub enum Action {
     CountRest,
     /// Leave with this status; `words` are the very last line of the log.
     Leave { status: u8, words: Note },
+}
+
+/// Which of a unit's commands is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its own.
+    Program,
+    PreStart,
+    /// `main`: the process to be stopped, told as `$MAINPID`.
+    StopCommand {
+        main: Pid,
+    },
+    PostStop,
+}
+
+/// What a probe is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Ready,
+    Health,
 }
 
 /// What a job's run is told: its job, and the moment that its schedule named (RFC 3339).

@@ -1,8 +1,10 @@
 //! What can happen to the supervisor. Every event fits every state: what it doesn't concern, it doesn't change.
 
+use super::action::Purpose;
 use crate::model::exit::Exit;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
+use std::time::Duration;
 
 /// Something happened outside. It is taken together with the moment of the loop's turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,12 @@ pub enum Event {
     Adopted { unit: UnitId, life: Life, pid: Pid, group: Option<Pid> },
     /// What the pid file of this life names was refused, in words; it is waited over.
     Refused { unit: UnitId, life: Life, reason: String },
+    /// The answer to [`Action::Probe`](super::action::Action): it held, or why it didn't.
+    Probed { unit: UnitId, life: Life, purpose: Purpose, result: Result<(), String> },
+    /// The sign of readiness that this life was to give by itself has come: a line, a newline on its descriptor.
+    Ready { unit: UnitId, life: Life },
+    /// This life said something on its notify socket.
+    Notified { unit: UnitId, life: Life, message: Message },
     /// A signal came to wingmate.
     Signalled(Signal),
     /// An orphan was reaped.
@@ -32,6 +40,28 @@ pub enum Event {
     Rest(Rest),
     /// CLOCK_REALTIME was set.
     ClockSet,
+}
+
+/// One assignment of an sd_notify(3) message. What isn't listed is passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// `READY=1`
+    Ready,
+    /// `RELOADING=1`
+    Reloading,
+    /// `STOPPING=1`
+    Stopping,
+    /// `STATUS=…`
+    Status(String),
+    /// `WATCHDOG=1`
+    Watchdog,
+    /// `WATCHDOG=trigger`
+    WatchdogTrigger,
+    /// `EXTEND_TIMEOUT_USEC=…`
+    ExtendTimeout(Duration),
+    /// `MAINPID=…`, of a process that was judged fit: a live descendant and no other unit's. `group`: the one that
+    /// it leads.
+    MainPid { pid: Pid, group: Option<Pid> },
 }
 
 /// What is left when every unit is down: as PID 1 the namespace's other processes, else wingmate's own children.

@@ -10,7 +10,7 @@
 //! - What a run leaves in its process group lives on: crontab(5) jobs may start things in the background. It is ended
 //!   with the run when the run is stopped.
 
-use super::action::{Action, Due};
+use super::action::{Action, Due, Part};
 use super::ending::{Ending, Living};
 use super::event::Fault;
 use crate::model::exit::Exit;
@@ -92,7 +92,7 @@ impl Job {
                 self.life = self.life.next();
                 self.state = State::Starting;
                 let due = Some(Due { job: self.spec.name.clone(), time });
-                actions.push(Action::Launch { unit: self.unit, life: self.life, due });
+                actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due });
             }
             State::Starting | State::Running { .. } | State::Stopping { .. } => {
                 self.counts.skipped = self.counts.skipped.saturating_add(1);

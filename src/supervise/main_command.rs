@@ -10,7 +10,7 @@
 //! - Signals that come before it runs are kept for it, in order; one that asks to stop cancels its start.
 //! - It has no `stop.timeout`, only its wave's share of the shutdown.
 
-use super::action::{Action, Target};
+use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living};
 use super::event::Fault;
 use super::standing::End;
@@ -76,7 +76,7 @@ impl MainCommand {
         if let State::Waiting { kept } = &mut self.state {
             self.life = self.life.next();
             self.state = State::Starting { kept: std::mem::take(kept) };
-            actions.push(Action::Launch { unit: self.unit, life: self.life, due: None });
+            actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due: None });
         }
     }
 

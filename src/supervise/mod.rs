@@ -41,12 +41,13 @@ use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
 use crate::schedule::zone::Zone;
-use action::Action;
+use action::{Action, Part};
 use event::Event;
 use job::Job;
 use main_command::MainCommand;
 use service::{Death, Service};
 use shutdown::Shutdown;
+use std::borrow::Cow;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -179,6 +180,7 @@ impl Supervisor {
                     service.refused(life, reason);
                 }
             }),
+            Event::Probed { .. } | Event::Ready { .. } | Event::Notified { .. } => {} // next: the machines
             Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
@@ -229,9 +231,27 @@ impl Supervisor {
         self.unit(unit)?.service()?.death_signal(dead, exit)
     }
 
-    /// What a unit's process is made from.
-    pub fn process(&self, unit: UnitId) -> Option<&ProcessSpec> {
-        self.unit(unit).map(Unit::process)
+    /// What a unit's process, or that of a command beside it, is made from.
+    pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
+        let own = self.unit(unit)?.process();
+        let extras = || self.spec(unit).map(ServiceSpec::extras);
+        let (command, identity) = match part {
+            Part::Program => return Some(Cow::Borrowed(own)),
+            Part::StopCommand { .. } => (extras()?.stop_command.as_ref()?, None),
+            Part::PreStart => extras()?.pre_start.as_ref().map(|hook| (&hook.command, hook.identity.as_ref()))?,
+            Part::PostStop => extras()?.post_stop.as_ref().map(|hook| (&hook.command, hook.identity.as_ref()))?,
+        };
+        let mut process = own.clone();
+        process.command.clone_from(command);
+        if let Some(identity) = identity {
+            process.identity = identity.clone();
+        }
+        Some(Cow::Owned(process))
+    }
+
+    /// What a service was asked to be.
+    pub fn spec(&self, unit: UnitId) -> Option<&ServiceSpec> {
+        self.unit(unit)?.service().map(|service| &service.spec)
     }
 
     /// The pid file of a service that forks into the background.

@@ -21,7 +21,7 @@
 //! - An unexpected death with leftovers is `Stopping` too: the group gets the stop signal before its leader is reaped
 //!   (`death_signal`), SIGKILL after `stop.timeout` but at most `LEFTOVERS`.
 
-use super::action::Action;
+use super::action::{Action, Part};
 use super::backoff::{Record, SPACING};
 use super::daemon::Adopting;
 use super::ending::{Ending, Living};
@@ -463,7 +463,7 @@ impl Service {
         self.life = self.life.next();
         self.launched = Some(now);
         self.state = State::Starting;
-        actions.push(Action::Launch { unit: self.unit, life: self.life, due: None });
+        actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due: None });
     }
 
     pub(super) fn succeeded(&self, exit: Exit) -> bool {

@@ -259,6 +259,7 @@ impl World {
                 self.left = Some(status);
             }
             Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
+            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) | Action::Reload => {}
         }
     }
 
