@@ -1,7 +1,7 @@
 //! Readiness becomes events: signals, dead children, timers. Log pipes go to `outputs` directly.
 
 use super::outputs::Outputs;
-use super::supervisor::{BEATS, DAEMONS, FILES, Loop, RUNS, SIGNALS};
+use super::supervisor::{BEATS, DAEMONS, FILES, Loop, PROBES, RUNS, SIGNALS};
 use crate::model::exit::Exit;
 use crate::model::moment::Now;
 use crate::model::signal::Signal;
@@ -24,6 +24,7 @@ impl Loop {
                 token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
                 token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
                 token if token.kind() == DAEMONS => self.daemon_ready(token.low(), now),
+                token if token.kind() == PROBES => self.go_on_probing(Some(token.low()), now),
                 _ => {}
             }
         }
@@ -57,6 +58,9 @@ impl Loop {
 
     /// A dead child: while its number is still its own, its group is signalled if leftovers must go.
     fn bury(&mut self, pid: Pid, exit: Exit, now: Now) {
+        if self.bury_probe(pid, exit, now) {
+            return;
+        }
         self.look_before_burial(pid, now);
         self.take_unreaped(now);
         let Some((unit, life)) = self.children.remove(&pid) else {

@@ -1,5 +1,6 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
+use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
 use crate::launch::accounts::Accounts;
@@ -37,7 +38,9 @@ impl Loop {
     pub(super) fn perform(&mut self, action: Action, now: Now) {
         match action {
             Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref()),
-            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) | Action::Reload => {} // next
+            Action::Probe { unit, life, purpose, timeout } => self.probe(Of { unit, life, purpose }, timeout, now),
+            Action::ForgetProbes { unit, life } => self.probes.forget(unit, life),
+            Action::Notify(_) | Action::Reload => {} // next
             Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
             Action::CheckGroup { unit, life, group } => {
                 if !processes::group_lives(group) {
@@ -116,7 +119,7 @@ impl Loop {
 }
 
 impl Launcher {
-    fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
+    pub(super) fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
         // Read at each start: an earlier unit may have made the user.
         let accounts = if Accounts::needed(&spec.identity) { identity::accounts() } else { Accounts::NONE };
         let context = Context {

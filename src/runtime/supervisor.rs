@@ -6,6 +6,7 @@
 use super::adoption::Adoption;
 use super::outputs::Outputs;
 use super::perform::Launcher;
+use super::probes::Probes;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
@@ -32,6 +33,8 @@ pub(super) const BEATS: Token = Token(3 << 32);
 pub(super) const FILES: Token = Token(4 << 32);
 /// Adopted daemons; the lower half is the unit.
 pub(super) const DAEMONS: Token = Token(5 << 32);
+/// Probes; the lower half is theirs.
+pub(super) const PROBES: Token = Token(8 << 32);
 
 /// Everything that the loop owns.
 pub struct Loop {
@@ -46,6 +49,7 @@ pub struct Loop {
     pub(super) children: Table<Pid, (UnitId, Life)>,
     /// Services that fork into the background.
     pub(super) adoptions: Table<UnitId, Adoption>,
+    pub(super) probes: Probes,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
     /// The status to leave with, once it is decided.
@@ -76,6 +80,7 @@ impl Loop {
             launcher,
             children: Table::new(),
             adoptions: Table::new(),
+            probes: Probes::new(PROBES),
             events: vec![Event::Begin],
             leave: None,
         }))
@@ -101,6 +106,7 @@ impl Loop {
     fn settle(&mut self, now: Now) {
         self.outputs.expire(&self.poller, now);
         self.expire_adoptions(now);
+        self.go_on_probing(None, now);
         loop {
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
@@ -126,7 +132,10 @@ impl Loop {
 
     fn deadline(&self) -> Option<Mono> {
         let supervisor = self.supervisor.next_deadline();
-        [supervisor, self.outputs.deadline(), self.adoption_deadline()].into_iter().flatten().min()
+        [supervisor, self.outputs.deadline(), self.adoption_deadline(), self.probes.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn wait(&mut self, until: Option<Mono>, ready: &mut Vec<Ready>) {

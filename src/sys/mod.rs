@@ -19,6 +19,7 @@ pub mod reap;
 pub mod session;
 pub mod signals;
 pub mod sink;
+pub mod sockets;
 pub mod spawn;
 pub mod stand_in;
 pub mod stdio;
