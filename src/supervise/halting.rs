@@ -140,7 +140,8 @@ impl Service {
         let command = asked && self.spec.extras().stop_command.is_some();
         let command = command.then(|| {
             let life = self.next_life();
-            Task::order((self.unit, life), Part::StopCommand { main: pid }, stop, now + limit, now, actions)
+            let time = (limit, Some(now + limit));
+            Task::order((self.unit, life), Part::StopCommand { main: pid }, stop, time, now, actions)
         });
         let (first, later) = match (&command, stop.signal) {
             (None, signal) => (signal, None),

@@ -280,7 +280,7 @@ impl Supervisor {
     }
 
     /// Whether units are being stopped for good. Not yet so during `shutdown.delay`.
-    fn is_stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.shutdown.as_ref().is_some_and(|shutdown| !shutdown.is_delayed())
     }
 

@@ -272,9 +272,9 @@ impl Service {
         match &self.spec.extras().pre_start {
             None => self.launch(actions),
             Some(hook) => {
-                let until = now + hook.timeout;
+                let time = (hook.timeout, None);
                 let life = self.next_life();
-                let task = Task::order((self.unit, life), Part::PreStart, self.spec.stop, until, now, actions);
+                let task = Task::order((self.unit, life), Part::PreStart, self.spec.stop, time, now, actions);
                 self.state = State::Preparing(Box::new(task));
                 self.say(actions, Level::Info, "starting (pre_start)".into(), "starting", None);
             }
@@ -581,10 +581,9 @@ impl Service {
     /// Nothing is left of a life whose program ran: `post_stop`, then the verdict.
     pub(super) fn over(&mut self, over: Over, now: Mono, actions: &mut Vec<Action>) {
         let Some(hook) = &self.spec.extras().post_stop else { return self.conclude(over, now, actions) };
-        let until = now + hook.timeout;
-        let until = self.limit.map_or(until, |limit| limit.min(until));
+        let time = (hook.timeout, self.limit);
         let life = self.next_life();
-        let task = Task::order((self.unit, life), Part::PostStop, self.spec.stop, until, now, actions);
+        let task = Task::order((self.unit, life), Part::PostStop, self.spec.stop, time, now, actions);
         let text = match &over {
             Over::ByItself { text, .. } => format!("{text}; running post_stop"),
             Over::Ordered { .. } => "stopping (post_stop)".to_owned(),
