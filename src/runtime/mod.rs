@@ -14,6 +14,7 @@ mod pidfile;
 mod probes;
 pub mod proxy;
 pub mod rehearsal;
+mod reload;
 pub mod resolve;
 mod rest;
 mod signs;

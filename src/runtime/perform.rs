@@ -40,7 +40,10 @@ impl Loop {
             Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref()),
             Action::Probe { unit, life, purpose, timeout } => self.probe(Of { unit, life, purpose }, timeout, now),
             Action::ForgetProbes { unit, life } => self.probes.forget(unit, life),
-            Action::Notify(_) | Action::Reload => {} // next
+            Action::Notify(_) => {} // next
+            Action::Reload => self.reload(now),
+            Action::Forget { unit } => self.forget(unit, now),
+            Action::Rename { unit } => self.rename(unit),
             Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
             Action::CheckGroup { unit, life, group } => {
                 if !processes::group_lives(group) {
