@@ -4,6 +4,7 @@
 use crate::launch::plan::Plan;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
+use crate::sys::descriptors::Descriptors;
 use crate::sys::poll::{Interest, Poller, Token};
 use crate::sys::{pipes, processes, spawn};
 use rustix::io::Errno;
@@ -34,7 +35,7 @@ impl Child {
         let (output, writer) = pipes::one_way().map_err(words)?;
         poller.add(&output, token, Interest::IN).map_err(words)?;
         let stdio = [Some(null), Some(writer.as_fd()), Some(writer.as_fd())];
-        let pid = spawn::spawn(plan, stdio).map_err(|fault| fault.to_string())?;
+        let pid = spawn::spawn(plan, &Descriptors::stdio(stdio)).map_err(|fault| fault.to_string())?;
         Ok(Child { pid, output: Some(output), line: Vec::new() })
     }
 
