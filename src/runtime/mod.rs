@@ -8,6 +8,8 @@ pub mod boot;
 pub mod configuration;
 mod daemon;
 mod gather;
+mod mains;
+mod notify;
 pub mod outputs;
 mod perform;
 mod pidfile;

@@ -66,6 +66,8 @@ impl Loop {
     /// The unit is no more: what it wrote is still printed.
     pub(super) fn forget(&mut self, unit: UnitId, now: Now) {
         self.adoptions.remove(&unit);
+        self.notices.forget(unit);
+        self.forget_main(unit);
         self.outputs.remove(unit, &self.poller, now);
         self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
     }

@@ -30,6 +30,11 @@ pub fn ids() -> Ids {
     }
 }
 
+/// The user whom this process acts as.
+pub fn user() -> u32 {
+    geteuid().as_raw()
+}
+
 /// Whether this process acts as root.
 pub fn is_root() -> bool {
     geteuid().is_root()

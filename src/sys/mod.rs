@@ -4,6 +4,7 @@
 //! Nothing in here decides: a function does one thing and tells how it went.
 
 pub mod clock;
+pub mod datagrams;
 pub mod descriptors;
 pub mod exec;
 pub mod fault;

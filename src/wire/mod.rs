@@ -3,3 +3,4 @@
 
 pub mod hosts;
 pub mod http;
+pub mod notice;
