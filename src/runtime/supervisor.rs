@@ -48,6 +48,8 @@ pub struct Loop {
     pub(super) adoptions: Table<UnitId, Adoption>,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
+    /// Each orphan that is reaped is told as a warning.
+    pub(super) warn_of_orphans: bool,
     /// The status to leave with, once it is decided.
     pub(super) leave: Option<u8>,
 }
@@ -77,6 +79,7 @@ impl Loop {
             children: Table::new(),
             adoptions: Table::new(),
             events: vec![Event::Begin],
+            warn_of_orphans: false,
             leave: None,
         }))
     }

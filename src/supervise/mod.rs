@@ -36,7 +36,7 @@ use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
-use crate::model::signal::Signal;
+use crate::model::signal::{Rewrite, Signal, rewritten};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
@@ -44,7 +44,7 @@ use crate::schedule::zone::Zone;
 use action::{Action, Part};
 use event::Event;
 use job::Job;
-use main_command::MainCommand;
+use main_command::{MainCommand, Treatment};
 use service::{Death, Service};
 use shutdown::Shutdown;
 use std::borrow::Cow;
@@ -64,6 +64,9 @@ pub struct Plan {
     pub services: Vec<ServiceSpec>,
     pub jobs: Vec<PlannedJob>,
     pub main: Option<ProcessSpec>,
+    pub treatment: Treatment,
+    /// What becomes of signals that come.
+    pub rewrites: Vec<Rewrite>,
     pub shutdown_timeout: Duration,
 }
 
@@ -85,6 +88,7 @@ pub struct Supervisor {
     /// Jobs that run once, when wingmate starts.
     at_start: Vec<UnitId>,
     timers: Timers,
+    rewrites: Vec<Rewrite>,
     shutdown: Option<Shutdown>,
     shutdown_timeout: Duration,
     /// Something died since the last act looked at what is left.
@@ -114,7 +118,7 @@ impl Supervisor {
             units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
         }
         if let Some(process) = plan.main {
-            units.push(Unit::Main(Box::new(MainCommand::new(number(units.len()), process))));
+            units.push(Unit::Main(Box::new(MainCommand::new(number(units.len()), process, plan.treatment))));
         }
         Supervisor {
             units,
@@ -122,6 +126,7 @@ impl Supervisor {
             queue,
             at_start,
             timers: Timers::default(),
+            rewrites: plan.rewrites,
             shutdown: None,
             shutdown_timeout: plan.shutdown_timeout,
             look_again: false,
@@ -281,7 +286,8 @@ impl Supervisor {
 
     /// Whether this signal asks once more to stop, and isn't the first one repeated.
     pub fn is_asked_again(&self, signal: Signal, now: Mono) -> bool {
-        STOPS.contains(&signal) && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
+        let asks = rewritten(signal, &self.rewrites).is_some_and(|signal| STOPS.contains(&signal));
+        asks && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
     }
 
     fn begin(&mut self, now: Now) {
@@ -330,6 +336,9 @@ impl Supervisor {
     }
 
     fn signalled(&mut self, signal: Signal, now: Now) {
+        let Some(signal) = rewritten(signal, &self.rewrites) else {
+            return self.say(Level::Debug, format!("{signal}: dropped"));
+        };
         if STOPS.contains(&signal) {
             return match self.shutdown {
                 Some(_) => self.stop_again(signal, now.mono),
