@@ -43,7 +43,7 @@ use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
-use crate::model::signal::Signal;
+use crate::model::signal::{Rewrite, Signal, rewritten};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
@@ -52,7 +52,7 @@ use action::{Action, Part};
 use event::Event;
 use graph::Graph;
 use job::Job;
-use main_command::MainCommand;
+use main_command::{MainCommand, Treatment};
 use reload::{Reload, Renewal};
 use service::{Death, Service};
 use shutdown::Shutdown;
@@ -74,6 +74,9 @@ pub struct Plan {
     pub services: Vec<ServiceSpec>,
     pub jobs: Vec<PlannedJob>,
     pub main: Option<ProcessSpec>,
+    pub treatment: Treatment,
+    /// What becomes of signals that come.
+    pub rewrites: Vec<Rewrite>,
     pub shutdown_timeout: Duration,
     pub shutdown_delay: Duration,
 }
@@ -99,6 +102,7 @@ pub struct Supervisor {
     /// Jobs that run once, when wingmate starts.
     at_start: Vec<UnitId>,
     timers: Timers,
+    rewrites: Vec<Rewrite>,
     shutdown: Option<Shutdown>,
     shutdown_timeout: Duration,
     shutdown_delay: Duration,
@@ -129,6 +133,7 @@ impl Supervisor {
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
             timers: Timers::default(),
+            rewrites: plan.rewrites,
             shutdown: None,
             shutdown_timeout: plan.shutdown_timeout,
             shutdown_delay: plan.shutdown_delay,
@@ -153,7 +158,7 @@ impl Supervisor {
         }
         if let Some(process) = plan.main {
             let unit = supervisor.next_unit();
-            supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process))));
+            supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process, plan.treatment))));
             supervisor.main = Some(unit);
         }
         supervisor.graph = supervisor.dependencies();
@@ -366,7 +371,8 @@ impl Supervisor {
 
     /// Whether this signal asks once more to stop, and isn't the first one repeated.
     pub fn is_asked_again(&self, signal: Signal, now: Mono) -> bool {
-        STOPS.contains(&signal) && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
+        let asks = rewritten(signal, &self.rewrites).is_some_and(|signal| STOPS.contains(&signal));
+        asks && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
     }
 
     fn begin(&mut self, now: Now) {
@@ -423,6 +429,9 @@ impl Supervisor {
     }
 
     fn signalled(&mut self, signal: Signal, now: Now) {
+        let Some(signal) = rewritten(signal, &self.rewrites) else {
+            return self.say(Level::Debug, format!("{signal}: dropped"));
+        };
         if STOPS.contains(&signal) {
             return match self.shutdown {
                 Some(_) => self.stop_again(signal, now.mono),

@@ -206,7 +206,10 @@ impl Supervisor {
             return;
         }
         let main = self.main().and_then(|(_, main)| main.end_at_last());
-        let status = shutdown.reason.status(main.as_ref());
+        let mut status = shutdown.reason.status(main.as_ref());
+        if let (Reason::Asked(_) | Reason::Main(_), Some((_, main))) = (&shutdown.reason, self.main()) {
+            status = main.counted(status);
+        }
         let took = Spoken(now.since(shutdown.began));
         let mut text = match &shutdown.reason {
             Reason::Asked(_) => format!("stopped: {} {took} ago", shutdown.reason),
