@@ -14,6 +14,7 @@ use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
+use crate::sys::descriptors::Descriptors;
 use crate::sys::{identity, processes, spawn};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -84,7 +85,7 @@ impl Loop {
             Some([out, err]) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],
             None => [None, None, None],
         };
-        spawn::spawn(&plan, stdio).map_err(|fault| {
+        spawn::spawn(&plan, &Descriptors::stdio(stdio)).map_err(|fault| {
             let kind = match fault.status() {
                 Some(127) => FaultKind::NotFound,
                 Some(_) => FaultKind::NotExecutable,

@@ -11,7 +11,7 @@
 //! Unsafe: clone and _exit, for which rustix has no interface, and the memory of the child's stack.
 #![allow(unsafe_code)]
 
-use super::descriptors::redirect;
+use super::descriptors::{Descriptors, Wire, redirect};
 use super::exec::{Image, Refusal};
 use super::fault::Fault;
 use super::mask::{Found, Mask};
@@ -22,21 +22,20 @@ use crate::model::unit::Pid;
 use rustix::io::Errno;
 use rustix::process::{self, DumpableBehavior, WaitOptions, dumpable_behavior, set_dumpable_behavior, waitpid};
 use std::ffi::{c_int, c_void};
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 use std::ptr::null_mut;
 use std::sync::{Mutex, PoisonError};
 
-/// Starts the plan's program; `stdio` are its descriptors 0, 1 and 2 (`None`: ours). Returns when it runs, with an
-/// empty signal mask and SIGPIPE as the kernel has it. The other dispositions must be the default ones
-/// ([`super::signals::block_all`]).
-pub fn spawn(plan: &Plan, stdio: [Option<BorrowedFd<'_>>; 3]) -> Result<Pid, Fault> {
-    spawn_as(plan, stdio, Found::DEFAULT)
+/// Starts the plan's program with these descriptors. Returns when it runs, with an empty signal mask and SIGPIPE as
+/// the kernel has it. The other dispositions must be the default ones ([`super::signals::block_all`]).
+pub fn spawn(plan: &Plan, descriptors: &Descriptors<'_>) -> Result<Pid, Fault> {
+    spawn_as(plan, descriptors, Found::DEFAULT)
 }
 
 /// The same with another mask and another disposition of SIGPIPE.
-pub(super) fn spawn_as(plan: &Plan, stdio: [Option<BorrowedFd<'_>>; 3], signals: Found) -> Result<Pid, Fault> {
-    let streams = stdio.map(|fd| fd.map_or(-1, |fd| fd.as_raw_fd()));
-    let mut child = Child { image: Image::new(plan), steps: &plan.steps, streams, signals, report: None };
+pub(super) fn spawn_as(plan: &Plan, descriptors: &Descriptors<'_>, signals: Found) -> Result<Pid, Fault> {
+    let wires = descriptors.wires();
+    let mut child = Child { image: Image::new(plan), steps: &plan.steps, wires, signals, report: None };
     // The lock also keeps two children from sharing the stack or the dumpable flag in a program with threads.
     let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
     let top = stack.top().map_err(|errno| Fault::Fork { errno })?;
@@ -63,7 +62,7 @@ pub(super) fn spawn_as(plan: &Plan, stdio: [Option<BorrowedFd<'_>>; 3], signals:
 struct Child<'a> {
     image: Image<'a>,
     steps: &'a [Step],
-    streams: [RawFd; 3],
+    wires: Vec<Wire>,
     signals: Found,
     report: Option<Failure>,
 }
@@ -71,7 +70,7 @@ struct Child<'a> {
 /// Where the child stopped.
 #[derive(Clone, Copy)]
 enum Failure {
-    Streams(Errno),
+    Descriptor(RawFd, Errno),
     Step(usize, Errno),
     Exec(Refusal),
 }
@@ -79,10 +78,10 @@ enum Failure {
 impl Failure {
     fn fault(self, plan: &Plan) -> Fault {
         match self {
-            Failure::Streams(errno) => Fault::Streams { errno },
+            Failure::Descriptor(number, errno) => Fault::Descriptor { number, errno },
             Failure::Step(number, errno) => match plan.steps.get(number) {
                 Some(step) => Fault::step(step, errno),
-                None => Fault::Streams { errno },
+                None => Fault::Fork { errno },
             },
             Failure::Exec(refusal) => Fault::exec(plan, refusal),
         }
@@ -99,9 +98,9 @@ extern "C" fn enter(child: *mut c_void) -> c_int {
 }
 
 impl Child<'_> {
-    fn run(&self) -> Failure {
-        if let Err(errno) = redirect(self.streams) {
-            return Failure::Streams(errno);
+    fn run(&mut self) -> Failure {
+        if let Err((number, errno)) = redirect(&mut self.wires) {
+            return Failure::Descriptor(number, errno);
         }
         for (number, step) in self.steps.iter().enumerate() {
             if let Err(errno) = steps::perform(step) {
@@ -183,9 +182,11 @@ mod tests {
     use crate::model::command::{Identity, ProcessSpec, Session};
     use std::fs::{self, File, Permissions};
     use std::io::Read;
-    use std::os::fd::{AsFd, OwnedFd};
+    use std::os::fd::{AsFd, AsRawFd, OwnedFd};
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
+
+    const OURS: Descriptors<'static> = Descriptors { stdio: [None; 3], others: &[] };
 
     fn command(words: &[&str]) -> ProcessSpec {
         ProcessSpec { command: words.iter().map(Into::into).collect(), ..ProcessSpec::default() }
@@ -216,7 +217,7 @@ mod tests {
     fn output(plan: &Plan) -> String {
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let null = File::open("/dev/null").unwrap();
-        let pid = spawn(plan, [Some(null.as_fd()), Some(writer.as_fd()), None]).unwrap();
+        let pid = spawn(plan, &Descriptors::stdio([Some(null.as_fd()), Some(writer.as_fd()), None])).unwrap();
         drop(writer);
         let mut text = String::new();
         File::from(reader).read_to_string(&mut text).unwrap();
@@ -225,7 +226,7 @@ mod tests {
     }
 
     fn fault(spec: &ProcessSpec) -> Fault {
-        spawn(&plan(spec), [None; 3]).unwrap_err()
+        spawn(&plan(spec), &OURS).unwrap_err()
     }
 
     /// A directory that goes with the test.
@@ -254,8 +255,8 @@ mod tests {
 
     #[test]
     fn gives_the_status_of_what_it_ran() {
-        assert_eq!(status(spawn(&plan(&command(&["true"])), [None; 3]).unwrap()), 0);
-        assert_eq!(status(spawn(&plan(&command(&["sh", "-c", "exit 7"])), [None; 3]).unwrap()), 7);
+        assert_eq!(status(spawn(&plan(&command(&["true"])), &OURS).unwrap()), 0);
+        assert_eq!(status(spawn(&plan(&command(&["sh", "-c", "exit 7"])), &OURS).unwrap()), 7);
     }
 
     #[test]
@@ -315,7 +316,7 @@ mod tests {
         let search = |path: String| plan_with(&command(&["tool"]), &[("PATH".into(), path.into())], |_| {});
         // Neither a missing directory, nor a file for one, nor a refused candidate ends the search.
         assert_eq!(output(&search(format!("/nowhere:/dev/null:{base}/first:{base}/second"))), "second\n");
-        let fault = spawn(&search(format!("{base}/first:/nowhere")), [None; 3]).unwrap_err();
+        let fault = spawn(&search(format!("{base}/first:/nowhere")), &OURS).unwrap_err();
         assert_eq!(fault.to_string(), format!("cannot execute '{base}/first/tool': permission denied"));
         assert_eq!(fault.status(), Some(126));
         // What a user may not look into isn't found, rather than denied.
@@ -326,9 +327,9 @@ mod tests {
                 environ: vec![("PATH".into(), format!("{base}/first").into())],
                 ..command(&["tool"])
             };
-            assert_eq!(spawn(&plan(&spec), [None; 3]).unwrap_err().status(), Some(127));
+            assert_eq!(spawn(&plan(&spec), &OURS).unwrap_err().status(), Some(127));
         }
-        let fault = spawn(&search("/nowhere".into()), [None; 3]).unwrap_err();
+        let fault = spawn(&search("/nowhere".into()), &OURS).unwrap_err();
         assert_eq!(fault.to_string(), "cannot execute 'tool': no such file or directory (searched in PATH)");
         assert_eq!(fault.status(), Some(127));
     }
@@ -411,8 +412,8 @@ mod tests {
             let (input, output, error) = (rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr());
             let script = format!("x=$(readlink /proc/$$/fd/[012]); echo \"$x\" >> {}", report.display());
             let plan = plan(&command(&["sh", "-c", &script]));
-            assert_eq!(status(spawn(&plan, [Some(error), Some(input), Some(output)]).unwrap()), 0);
-            assert_eq!(status(spawn(&plan, [None, Some(error), Some(error)]).unwrap()), 0);
+            assert_eq!(status(spawn(&plan, &Descriptors::stdio([Some(error), Some(input), Some(output)])).unwrap()), 0);
+            assert_eq!(status(spawn(&plan, &Descriptors::stdio([None, Some(error), Some(error)])).unwrap()), 0);
             return;
         }
         let place = Place::new("streams");
@@ -424,18 +425,67 @@ mod tests {
         let words = [&[program.to_str().unwrap()], again.as_slice()].concat();
         let spec = ProcessSpec { environ: vec![(WITHIN.into(), report.clone().into())], ..command(&words) };
         let streams = [Some(files[0].as_fd()), Some(files[1].as_fd()), Some(files[2].as_fd())];
-        assert_eq!(status(spawn(&plan(&spec), streams).unwrap()), 0, "{}", fs::read_to_string(&b).unwrap());
+        assert_eq!(
+            status(spawn(&plan(&spec), &Descriptors::stdio(streams)).unwrap()),
+            0,
+            "{}",
+            fs::read_to_string(&b).unwrap()
+        );
         let read = |path: &str| fs::read_to_string(Path::new(path)).unwrap();
         assert_eq!(read(&report), format!("{c}\n{a}\n{b}\n{a}\n{c}\n{c}\n"));
+    }
+
+    #[test]
+    fn descriptors_are_passed_at_the_numbers_that_were_asked_for() {
+        crate::sys::descriptors::mark_inherited();
+        let place = Place::new("descriptors");
+        let paths = ["a", "b", "c", "d"].map(|name| place.file(name, b"", 0o644));
+        let files: Vec<OwnedFd> = paths.iter().map(|path| File::open(path).unwrap().into()).collect();
+        let number = |file: usize| files[file].as_raw_fd();
+        let passed = |others: &[(usize, RawFd)]| {
+            let others: Vec<_> = others.iter().map(|(file, target)| (files[*file].as_fd(), *target)).collect();
+            let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+            let stdio = [None, Some(writer.as_fd()), None];
+            let pid = spawn(&plan(&command(&["ls", "-l", "/proc/self/fd"])), &Descriptors { stdio, others: &others })
+                .unwrap();
+            drop(writer);
+            let mut text = String::new();
+            File::from(reader).read_to_string(&mut text).unwrap();
+            assert_eq!(status(pid), 0, "{text}");
+            let seen = text.lines().filter_map(|line| line.split_once(" -> "));
+            let number = |words: &str| words.rsplit(' ').next().unwrap().parse::<RawFd>().unwrap();
+            let mut seen: Vec<_> = seen.map(|(words, path)| (number(words), path.to_owned())).collect();
+            // The last is what ls reads.
+            seen.retain(|(fd, path)| *fd > 2 && !path.starts_with("/proc/"));
+            seen.sort();
+            seen
+        };
+        assert_eq!(passed(&[]), []);
+        let wired = |rows: &[(usize, RawFd)]| {
+            let mut expected: Vec<_> = rows.iter().map(|(file, fd)| (*fd, paths[*file].clone())).collect();
+            expected.sort();
+            assert_eq!(passed(rows), expected, "{rows:?}");
+        };
+        wired(&[(0, 3), (1, 40), (0, 41)]);
+        // Where it is already, in a circle, in a chain, and over what happens to be open here.
+        wired(&[(0, number(0))]);
+        wired(&[(0, number(1)), (1, number(2)), (2, number(0))]);
+        wired(&[(0, number(1)), (1, 70), (2, number(3)), (3, 71)]);
+        // Every low number is somebody's: what is moved out of the way finds none of them.
+        let rows: Vec<_> = (3..60).map(|fd| ((fd % 4) as usize, fd)).collect();
+        wired(&rows);
+        let (others, plan) = ([(files[0].as_fd(), RawFd::MAX)], plan(&command(&["true"])));
+        let fault = spawn(&plan, &Descriptors { others: &others, ..OURS }).unwrap_err();
+        assert_eq!(fault.to_string(), "connecting descriptor 2147483647: bad file descriptor");
     }
 
     #[test]
     fn leaves_neither_zombies_nor_descriptors() {
         let mut pids = Vec::new();
         for _ in 0..50 {
-            let failed = spawn(&plan(&command(&["/no/such"])), [None; 3]);
+            let failed = spawn(&plan(&command(&["/no/such"])), &OURS);
             assert!(failed.is_err());
-            pids.push(spawn(&plan(&command(&["true"])), [None; 3]).unwrap());
+            pids.push(spawn(&plan(&command(&["true"])), &OURS).unwrap());
         }
         // Each of them is there to be waited for, and the failed ones aren't.
         for pid in &pids {
