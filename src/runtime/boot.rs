@@ -1,7 +1,7 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
-use super::outputs::Outputs;
+use super::outputs::{self, Outputs};
 use super::perform::Launcher;
 use super::supervisor::Loop;
 use super::zones::{Zones, ZonesError};
@@ -43,7 +43,7 @@ pub struct Options {
 
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
-enum BootError {
+pub(super) enum BootError {
     #[error("{0}")]
     Nothing(String),
     #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
@@ -87,7 +87,7 @@ pub fn run(options: Options) -> u8 {
 }
 
 /// A problem that doesn't keep anything from running is a message like all others: the log never waits for a reader.
-fn note_of(problem: &Problem) -> Note {
+pub(super) fn note_of(problem: &Problem) -> Note {
     let level = match problem.severity {
         Severity::Error => Level::Error,
         Severity::Warning => Level::Warn,
@@ -106,13 +106,13 @@ fn refuse(problems: &[Problem], error: Option<&BootError>, budget: Duration) -> 
 }
 
 /// The command line and the environment beat `wingmate.yaml`.
-fn lay_over(settings: &mut Settings, options: &Options) {
+pub(super) fn lay_over(settings: &mut Settings, options: &Options) {
     settings.log.format = options.log_format.unwrap_or(settings.log.format);
     settings.log.level = options.log_level.unwrap_or(settings.log.level);
     settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
 }
 
-fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Loop>, BootError> {
+fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Loop>, BootError> {
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
@@ -130,7 +130,8 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
     }
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
-    let supervisor = Supervisor::new(plan(config, loaded.schedules, options.command, zones)?, now);
+    let command = options.command.take();
+    let supervisor = Supervisor::new(plan(config, loaded.schedules, command, zones)?, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(&supervisor, log, local, &poller);
     let launcher = Launcher {
@@ -141,9 +142,10 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
         terminal: terminal::is_there(),
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
+    let notices = std::mem::take(&mut options.notices);
     let mut prepared =
-        Loop::new(poller, signals, supervisor, outputs, launcher).map_err(call("wait for descriptors"))?;
-    for notice in options.notices {
+        Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
+    for notice in notices {
         prepared.say(&Note::new(Level::Debug, notice));
     }
     if let Some(missed) = missed {
@@ -153,7 +155,7 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
 }
 
 /// Told before anything starts, not when some later start fails.
-fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
+pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
     let units = config.services.len() + config.jobs.len();
     let needed = OWN_FILES + FILES_PER_UNIT * units as u64;
     match limit {
@@ -163,7 +165,7 @@ fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
 }
 
 /// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
-fn plan(
+pub(super) fn plan(
     config: Config,
     schedules: Vec<Schedule>,
     command: Option<Vec<OsString>>,
@@ -176,21 +178,29 @@ fn plan(
         jobs.push(PlannedJob { spec, schedule, zone });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
-    Ok(Plan { services: config.services, jobs, main, shutdown_timeout: config.settings.shutdown_timeout })
+    let (shutdown_timeout, shutdown_delay) = (config.settings.shutdown_timeout, config.settings.shutdown_delay);
+    Ok(Plan { services: config.services, jobs, main, shutdown_timeout, shutdown_delay })
+}
+
+/// The local time's offset from UTC in seconds, for stamps.
+pub(super) fn offset(local: Rc<Zone>) -> outputs::Zone {
+    Box::new(move |wall: Wall| local.span(wall.seconds()).offset)
+}
+
+pub(super) fn failed_pipes(error: &outputs::OpenError) -> String {
+    format!("{error}: {}", reason(&error.source))
 }
 
 /// A pair of pipes for each unit; the main command keeps wingmate's own streams.
 fn outputs(supervisor: &Supervisor, log: LogSettings, local: Rc<Zone>, poller: &Poller) -> Outputs {
-    let offset = Box::new(move |wall: Wall| local.span(wall.seconds()).offset);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let mut outputs = Outputs::new(log, offset, colour);
+    let mut outputs = Outputs::new(log, offset(local), colour);
     outputs.set_names(supervisor.names().map(|(_, name)| name));
     for (unit, name) in supervisor.names() {
         if supervisor.is_main(unit) {
             outputs.share(true);
         } else if let Err(error) = outputs.open(unit, name, None, poller) {
-            let source = reason(&error.source);
-            outputs.say(&Note::new(Level::Error, format!("{error}: {source}")), poller, clock::now());
+            outputs.say(&Note::new(Level::Error, failed_pipes(&error)), poller, clock::now());
         }
     }
     outputs

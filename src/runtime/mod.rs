@@ -13,6 +13,7 @@ mod perform;
 mod pidfile;
 pub mod proxy;
 pub mod rehearsal;
+mod reload;
 mod rest;
 mod supervisor;
 pub mod zones;

@@ -150,6 +150,18 @@ impl Outputs {
         self.printer.settings = settings;
     }
 
+    /// Another zone for the stamps of all lines from now on.
+    pub fn set_zone(&mut self, zone: Zone) {
+        self.printer.zone = zone;
+    }
+
+    /// A unit has another name from now on.
+    pub fn rename(&mut self, id: UnitId, name: &str) {
+        if let Some(unit) = self.units.get_mut(&id) {
+            unit.name = name.into();
+        }
+    }
+
     /// Says whether somebody else writes to wingmate's stdout or stderr (a main command): then lines of up to
     /// 4,096 bytes stay whole against theirs too, at the price of smaller writes.
     pub fn share(&mut self, shared: bool) {

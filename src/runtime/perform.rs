@@ -37,7 +37,10 @@ impl Loop {
     pub(super) fn perform(&mut self, action: Action, now: Now) {
         match action {
             Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref()),
-            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) | Action::Reload => {} // next
+            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) => {} // next
+            Action::Reload => self.reload(now),
+            Action::Forget { unit } => self.forget(unit, now),
+            Action::Rename { unit } => self.rename(unit),
             Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
             Action::CheckGroup { unit, life, group } => {
                 if !processes::group_lives(group) {

@@ -4,6 +4,7 @@
 //! step) is taken in the same turn, until there is nothing more to do.
 
 use super::adoption::Adoption;
+use super::boot::Options;
 use super::outputs::Outputs;
 use super::perform::Launcher;
 use crate::model::moment::{Mono, Now};
@@ -42,6 +43,8 @@ pub struct Loop {
     pub(super) supervisor: Supervisor,
     pub(super) outputs: Outputs,
     pub(super) launcher: Launcher,
+    /// What wingmate was asked for, for a reload.
+    pub(super) options: Options,
     /// Which unit's life each child belongs to.
     pub(super) children: Table<Pid, (UnitId, Life)>,
     /// Services that fork into the background.
@@ -60,6 +63,7 @@ impl Loop {
         supervisor: Supervisor,
         outputs: Outputs,
         launcher: Launcher,
+        options: Options,
     ) -> Result<Box<Loop>, Errno> {
         let (runs, beats) = (WallTimer::new()?, BootTimer::new()?);
         poller.add(&signals, SIGNALS, Interest::IN)?;
@@ -74,6 +78,7 @@ impl Loop {
             supervisor,
             outputs,
             launcher,
+            options,
             children: Table::new(),
             adoptions: Table::new(),
             events: vec![Event::Begin],

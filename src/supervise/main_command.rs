@@ -191,6 +191,11 @@ impl MainCommand {
         }
     }
 
+    /// Whether wingmate itself sent SIGKILL to what runs of it.
+    pub fn sent_kill(&self) -> bool {
+        matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
+    }
+
     /// When it has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         match &self.state {

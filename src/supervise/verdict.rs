@@ -1,6 +1,7 @@
 //! Whether and why wingmate ends, and the exit status that follows (spec/cli.md). The first reason decides.
 
 use super::Supervisor;
+use super::action::Action;
 use super::service::Service;
 use super::standing::{End, Standing};
 use super::unit::Unit;
@@ -89,22 +90,39 @@ impl Supervisor {
         if let Some(end) = main.end() {
             return Some(Reason::Main(end));
         }
-        let failed = self.services().find(|service| main.waits() && service.standing() == Standing::Failed)?;
+        let in_vain = |service: &Service| {
+            let standing = service.standing();
+            standing == Standing::Failed || (standing == Standing::Waiting && self.waits_in_vain(service.unit()))
+        };
+        let failed = self.services().find(|service| main.waits() && in_vain(service))?;
         Some(Reason::MainWaitsFor { name: failed.spec.name.clone() })
     }
 
-    /// Each service is done or failed, and neither a job nor a main command is there. Services that were never to
+    /// Tells wingmate's own manager once that all is up (sd_notify(3)).
+    pub(super) fn announce(&mut self) {
+        if self.announced || !std::mem::take(&mut self.moved) || self.shutdown.is_some() {
+            return;
+        }
+        let main_runs = self.main().is_none_or(|(_, main)| !main.waits());
+        if main_runs && self.services().all(|service| !service.spec.autostart || is_up(service)) {
+            self.announced = true;
+            self.actions.push(Action::Notify("READY=1"));
+        }
+    }
+
+    /// Each service is done or failed, or waits for one that is, and neither a job nor a main command is there. Services that were never to
     /// start by themselves don't count, unless there are no others.
     fn nothing_left(&self) -> Option<Reason> {
-        if self.units.len() > self.services {
+        if self.units.iter().any(|unit| matches!(unit, Unit::Job(_) | Unit::Main(_))) {
             return None;
         }
         let mut own = self.services().filter(|service| service.spec.autostart).peekable();
         own.peek()?;
-        if !own.all(ended) {
+        if self.reload.is_some() || !own.all(|service| self.is_over(service)) {
             return None;
         }
-        let failed = self.services().filter(|service| service.standing() == Standing::Failed);
+        let failed =
+            self.services().filter(|service| matches!(service.standing(), Standing::Failed | Standing::Waiting));
         Some(Reason::NothingLeft { failed: failed.map(|service| service.spec.name.clone()).collect() })
     }
 }
@@ -120,7 +138,8 @@ fn is_up(service: &Service) -> bool {
         Standing::Running { .. } => !service.spec.oneshot,
         Standing::Done => true,
         Standing::Stopped
-        | Standing::Starting
+        | Standing::Waiting
+        | Standing::Starting { .. }
         | Standing::Stopping { .. }
         | Standing::Backoff { .. }
         | Standing::Failed => false,

@@ -260,6 +260,7 @@ impl World {
             }
             Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
             Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) | Action::Reload => {}
+            Action::Forget { .. } | Action::Rename { .. } => {}
         }
     }
 
