@@ -13,6 +13,7 @@ pub mod event;
 mod graph;
 mod halting;
 pub mod job;
+mod judging;
 pub mod main_command;
 mod observed;
 pub mod proxy;
@@ -21,6 +22,7 @@ mod reload;
 mod scenarios;
 pub mod service;
 pub mod shutdown;
+mod signals;
 pub mod standing;
 pub mod status;
 mod stopping;
@@ -43,7 +45,7 @@ use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
-use crate::model::signal::{Rewrite, Signal, rewritten};
+use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
@@ -63,10 +65,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
 use unit::{Milestone, Unit};
-use verdict::Reason;
-
-/// Signals that ask wingmate to stop.
-const STOPS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::RTMIN_3];
 
 /// What is to be supervised.
 #[derive(Debug, Default)]
@@ -369,12 +367,6 @@ impl Supervisor {
         self.shutdown.as_ref().map(|shutdown| shutdown.deadline)
     }
 
-    /// Whether this signal asks once more to stop, and isn't the first one repeated.
-    pub fn is_asked_again(&self, signal: Signal, now: Mono) -> bool {
-        let asks = rewritten(signal, &self.rewrites).is_some_and(|signal| STOPS.contains(&signal));
-        asks && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
-    }
-
     fn begin(&mut self, now: Now) {
         self.begun = true;
         self.began = now.mono;
@@ -425,48 +417,6 @@ impl Supervisor {
         match self.unit(unit)? {
             Unit::Main(main) => Some((unit, main)),
             Unit::Service(_) | Unit::Job(_) | Unit::Gone => None,
-        }
-    }
-
-    fn signalled(&mut self, signal: Signal, now: Now) {
-        let Some(signal) = rewritten(signal, &self.rewrites) else {
-            return self.say(Level::Debug, format!("{signal}: dropped"));
-        };
-        if STOPS.contains(&signal) {
-            return match self.shutdown {
-                Some(_) => self.stop_again(signal, now.mono),
-                None => self.stop_everything(Reason::Asked(signal), signal, now),
-            };
-        }
-        match self.main().map(|(unit, _)| unit) {
-            Some(main) => self.with(main, |machine, actions| {
-                if let Unit::Main(main) = machine {
-                    main.pass(signal, actions);
-                }
-            }),
-            None => match signal {
-                Signal::HUP => self.ask_for_reload(),
-                Signal::USR1 => self.log_status(now),
-                Signal::USR2 => self.say(Level::Info, "SIGUSR2: no log files to reopen".into()),
-                other => self.say(Level::Debug, format!("{other}: ignored")),
-            },
-        }
-    }
-
-    fn log_status(&mut self, now: Now) {
-        for line in self.status(now) {
-            self.say(Level::Info, line);
-        }
-    }
-
-    fn orphan_reaped(&mut self) {
-        self.orphans += 1;
-        self.look_again = true;
-        // It may have been the last of a group that is awaited.
-        for (unit, machine) in (0..).map(number).zip(&self.units) {
-            if let Some((life, group)) = machine.awaited_group() {
-                self.actions.push(Action::CheckGroup { unit, life, group });
-            }
         }
     }
 
