@@ -134,16 +134,12 @@ impl Supervisor {
             0 => true,
             _ => !first && self.graph.needed_by(unit).iter().all(|by| self.is_down(*by)),
         };
-        let due: Vec<(UnitId, Duration)> = shutdown
-            .pending
-            .iter()
-            .filter(|unit| is_due(**unit))
-            .map(|unit| {
-                (*unit, shutdown.share(peopled.iter().skip(wave(*unit)).filter(|peopled| **peopled).count(), now))
-            })
-            .collect();
-        if let (Some(shutdown), false) = (&mut self.shutdown, due.is_empty()) {
-            shutdown.pending.retain(|unit| !due.iter().any(|(told, _)| told == unit));
+        let (due, later): (Vec<UnitId>, Vec<UnitId>) = shutdown.pending.iter().partition(|unit| is_due(**unit));
+        let left = |wave: usize| peopled.iter().skip(wave).filter(|peopled| **peopled).count();
+        let due: Vec<(UnitId, Duration)> =
+            due.into_iter().map(|unit| (unit, shutdown.share(left(wave(unit)), now))).collect();
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.pending = later;
         }
         for (unit, share) in due {
             self.stop_unit(unit, share, now);
