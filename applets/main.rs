@@ -49,7 +49,8 @@ fn main() -> ExitCode {
 /// The applet that is meant, and the arguments that are its own.
 fn choose(argv0: &OsString, mut args: Vec<OsString>) -> (&'static Applet, Vec<OsString>) {
     let base = Path::new(argv0).file_name().unwrap_or_default();
-    if let Some(applet) = APPLETS.iter().find(|applet| applet.alias.is_some_and(|alias| base == alias)) {
+    let mut links = APPLETS.iter().chain(&init::STAND_INS);
+    if let Some(applet) = links.find(|applet| applet.alias.is_some_and(|alias| base == alias)) {
         return (applet, args);
     }
     match args.first().and_then(|first| APPLETS.iter().find(|applet| first == applet.name)) {

@@ -4,6 +4,8 @@ use super::outputs::Outputs;
 use super::supervisor::{BEATS, DAEMONS, FILES, Loop, MAINS, NOTICES, PROBES, READY_LINES, RUNS, SIGNALS};
 use crate::model::exit::Exit;
 use crate::model::moment::Now;
+use crate::model::note::Note;
+use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::event::Event;
@@ -68,6 +70,9 @@ impl Loop {
         self.take_unreaped(now);
         let Some((unit, life)) = self.children.remove(&pid) else {
             reap::reap(pid);
+            if self.options.warn_of_orphans {
+                self.say(&Note::new(Level::Warn, format!("reaped an orphan (pid {pid}): {exit}")));
+            }
             return self.events.push(Event::OrphanReaped);
         };
         if self.hear(unit, true, now) {

@@ -6,7 +6,8 @@
 
 use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living};
-use super::service::{Over, Service, State, Wanted};
+use super::judging::Over;
+use super::service::{Service, State, Wanted};
 use super::standing::End;
 use super::task::Task;
 use crate::model::moment::{Mono, Spoken};

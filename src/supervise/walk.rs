@@ -131,6 +131,7 @@ fn plan(dice: &mut Dice, main: bool, shutdown_timeout: Duration) -> Plan {
         main,
         shutdown_timeout,
         shutdown_delay: if dice.one_in(4) { dice.millis(2_000) } else { Duration::ZERO },
+        ..Plan::default()
     }
 }
 

@@ -201,7 +201,9 @@ impl World {
 
     /// The answers to probes that are due.
     fn answer(&mut self, at: Mono) -> Vec<Event> {
-        let due: Vec<Answer> = self.answers.extract_if(.., |answer| answer.at <= at).collect();
+        let (due, later) = std::mem::take(&mut self.answers).into_iter().partition(|answer| answer.at <= at);
+        let due: Vec<Answer> = due;
+        self.answers = later;
         let event = |answer: Answer| {
             let Answer { unit, life, purpose, .. } = answer;
             let manner = self.manners.get(&unit).copied().unwrap_or_default();
