@@ -173,4 +173,4 @@ fn map() -> Result<usize, Errno> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::sys) mod tests;

@@ -120,3 +120,6 @@ fn groups(gids: &[accounts::Gid]) -> &[Gid] {
     // SAFETY: both are repr(transparent) over u32.
     unsafe { std::slice::from_raw_parts(gids.as_ptr().cast::<Gid>(), gids.len()) }
 }
+
+#[cfg(test)]
+mod tests;

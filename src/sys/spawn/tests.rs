@@ -12,9 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const OURS: Descriptors<'static> = Descriptors { stdio: [None; 3], others: &[] };
+pub(in crate::sys) const OURS: Descriptors<'static> = Descriptors { stdio: [None; 3], others: &[] };
 
-fn command(words: &[&str]) -> ProcessSpec {
+pub(in crate::sys) fn command(words: &[&str]) -> ProcessSpec {
     ProcessSpec { command: words.iter().map(Into::into).collect(), ..ProcessSpec::default() }
 }
 
@@ -35,7 +35,7 @@ fn plan_with(spec: &ProcessSpec, environment: &[Variable], change: impl FnOnce(&
     Plan::new(spec, &context).unwrap()
 }
 
-fn plan(spec: &ProcessSpec) -> Plan {
+pub(in crate::sys) fn plan(spec: &ProcessSpec) -> Plan {
     plan_with(spec, &[("PATH".into(), "/usr/bin:/bin".into())], |_| {})
 }
 
@@ -47,7 +47,7 @@ fn status(pid: Pid) -> i32 {
 }
 
 /// What a child writes to stdout until it ends, with nothing on stdin.
-fn output(plan: &Plan) -> String {
+pub(in crate::sys) fn output(plan: &Plan) -> String {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let null = File::open("/dev/null").unwrap();
     let pid = spawn(plan, &Descriptors::stdio([Some(null.as_fd()), Some(writer.as_fd()), None])).unwrap();
