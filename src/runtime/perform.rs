@@ -139,9 +139,10 @@ impl Loop {
 impl Launcher {
     pub(super) fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
         // Read at each start: an earlier unit may have made the user.
-        let accounts = if Accounts::needed(&spec.identity) { identity::accounts() } else { Accounts::NONE };
+        let accounts = if Accounts::needed(spec) { identity::accounts() } else { Accounts::NONE };
         let context = Context {
             environment: &self.environment,
+            secrets: &[],
             extra,
             accounts: &accounts,
             ids: &self.ids,
