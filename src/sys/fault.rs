@@ -110,8 +110,16 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// The C library's text, lower case as the rest of a message.
-fn reason(errno: Errno) -> String {
-    let text = files::reason(&errno.into());
+pub fn reason(errno: Errno) -> String {
+    lower(files::reason(&errno.into()))
+}
+
+/// The same of an error that std tells.
+pub fn reason_of(error: &std::io::Error) -> String {
+    lower(files::reason(error))
+}
+
+fn lower(text: String) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if !chars.as_str().starts_with(|c: char| c.is_ascii_uppercase()) => {

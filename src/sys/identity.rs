@@ -46,6 +46,11 @@ fn known() -> Capabilities {
     Capabilities(1u64.checked_shl(least).map_or(u64::MAX, |next| next - 1))
 }
 
+/// The user whom this process acts as.
+pub fn user() -> u32 {
+    geteuid().as_raw()
+}
+
 /// Whether this process acts as root.
 pub fn is_root() -> bool {
     geteuid().is_root()
