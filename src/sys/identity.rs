@@ -33,6 +33,11 @@ pub fn ids() -> Ids {
     }
 }
 
+/// The user whom this process acts as.
+pub fn user() -> u32 {
+    geteuid().as_raw()
+}
+
 /// The capabilities that this kernel has: from 0 on without a gap. Asked, as there may be no /proc.
 fn known() -> Capabilities {
     let (mut least, mut most) = (0, u64::BITS);
@@ -44,11 +49,6 @@ fn known() -> Capabilities {
         }
     }
     Capabilities(1u64.checked_shl(least).map_or(u64::MAX, |next| next - 1))
-}
-
-/// The user whom this process acts as.
-pub fn user() -> u32 {
-    geteuid().as_raw()
 }
 
 /// Whether this process acts as root.
