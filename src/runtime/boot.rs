@@ -20,7 +20,7 @@ use crate::supervise::{Plan, PlannedJob, Supervisor};
 use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal};
+use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal, termination};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -112,8 +112,20 @@ fn note_of(problem: &Problem) -> Note {
 fn refuse(problems: &[Problem], error: Option<&BootError>, budget: Duration) -> u8 {
     let mut why: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     why.extend(error.map(|error| format!("wingmate: {error}\n")));
+    termination::tell(&refusal(problems, error));
     stdio::err_within(&why, budget);
     1
+}
+
+/// The same in one line: the first of several problems, and how many there are besides.
+fn refusal(problems: &[Problem], error: Option<&BootError>) -> String {
+    let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error).map(Problem::line);
+    let first = error.map(ToString::to_string).or_else(|| errors.next()).unwrap_or_default();
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!("; {more} more"),
+    };
+    format!("{first}{more}; exit status 1")
 }
 
 /// The command line and the environment beat `wingmate.yaml`.

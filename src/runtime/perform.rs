@@ -14,7 +14,7 @@ use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
-use crate::sys::{identity, processes, spawn};
+use crate::sys::{identity, processes, spawn, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -49,7 +49,10 @@ impl Loop {
             Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
-            Action::Leave { status, words } => {
+            Action::Leave { status, words, asked } => {
+                if status != 0 || !asked {
+                    termination::tell(&words.text);
+                }
                 self.outputs.say_last(&words, now);
                 self.leave = Some(status);
             }

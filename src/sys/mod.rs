@@ -24,6 +24,7 @@ pub mod stand_in;
 pub mod stdio;
 mod steps;
 pub mod terminal;
+pub mod termination;
 pub mod timer;
 pub mod writer;
 

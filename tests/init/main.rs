@@ -25,3 +25,4 @@ mod refusals;
 mod services;
 mod shutdown;
 mod signals;
+mod termination;
