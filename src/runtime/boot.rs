@@ -18,6 +18,7 @@ use crate::schedule::zone::Zone;
 pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
 use crate::sys::files::reason;
+use crate::sys::oom::OomKills;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
 use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal, termination};
@@ -68,6 +69,10 @@ enum BootError {
 const OWN_FILES: u64 = 32;
 /// Both ends of a unit's two log pipes.
 const FILES_PER_UNIT: u64 = 4;
+
+/// What `memory.oom.group` means here.
+const ALL_AT_ONCE: &str =
+    "memory.oom.group is 1: out of memory, the kernel kills the whole container, wingmate included";
 
 /// Supervises until everything is down; gives the exit status.
 pub fn run(options: Options) -> u8 {
@@ -175,6 +180,10 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher).map_err(call("wait for descriptors"))?;
     prepared.warn_of_orphans = options.warn_of_orphans;
+    prepared.oom_kills = OomKills::find();
+    if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
+        prepared.say(&Note::new(Level::Info, ALL_AT_ONCE));
+    }
     for notice in options.notices {
         prepared.say(&Note::new(Level::Debug, notice));
     }

@@ -64,6 +64,9 @@ impl Loop {
             Part::Program => self.prepare_adoption(unit, life).map_err(|error| other(error.to_string())),
             Part::PreStart | Part::StopCommand { .. } | Part::PostStop => Ok(()),
         };
+        if let (Some(kills), Part::PreStart | Part::Program) = (&self.oom_kills, part) {
+            self.oom_kills_before.insert(unit, kills.count());
+        }
         let event = match prepared.and_then(|()| self.start(unit, part, due)) {
             Ok(pid) => {
                 self.children.insert(pid, (unit, life));

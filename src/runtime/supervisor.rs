@@ -15,6 +15,7 @@ use crate::supervise::Supervisor;
 use crate::supervise::event::Event;
 use crate::sys::clock;
 use crate::sys::files::reason;
+use crate::sys::oom::OomKills;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::signals::Signals;
 use crate::sys::timer::{BootTimer, WallTimer};
@@ -44,6 +45,9 @@ pub struct Loop {
     pub(super) launcher: Launcher,
     /// Which unit's life each child belongs to.
     pub(super) children: Table<Pid, (UnitId, Life)>,
+    /// The kernel's out-of-memory kills, where they are counted, and how many there were when each unit began.
+    pub(super) oom_kills: Option<OomKills>,
+    pub(super) oom_kills_before: Table<UnitId, u64>,
     /// Services that fork into the background.
     pub(super) adoptions: Table<UnitId, Adoption>,
     /// What happened in this turn and hasn't been taken yet.
@@ -77,6 +81,8 @@ impl Loop {
             outputs,
             launcher,
             children: Table::new(),
+            oom_kills: None,
+            oom_kills_before: Table::new(),
             adoptions: Table::new(),
             events: vec![Event::Begin],
             warn_of_orphans: false,

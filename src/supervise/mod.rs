@@ -47,6 +47,7 @@ use job::Job;
 use main_command::{MainCommand, Treatment};
 use service::{Death, Service};
 use shutdown::Shutdown;
+use standing::Standing;
 use std::borrow::Cow;
 use std::path::Path;
 use std::rc::Rc;
@@ -234,6 +235,16 @@ impl Supervisor {
     /// The signal that a dead process's group is to get before the process is reaped.
     pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
         self.unit(unit)?.service()?.death_signal(dead, exit)
+    }
+
+    /// Whether wingmate itself has sent SIGKILL to this life's process, as far as its state tells.
+    pub fn sent_kill(&self, unit: UnitId) -> bool {
+        match self.unit(unit) {
+            Some(Unit::Service(service)) => matches!(service.standing(), Standing::Stopping { .. }),
+            Some(Unit::Job(job)) => job.state_name() == "stopping",
+            Some(Unit::Main(main)) => main.sent_kill(),
+            None => false,
+        }
     }
 
     /// What a unit's process, or that of a command beside it, is made from.

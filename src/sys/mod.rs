@@ -12,6 +12,7 @@ pub mod identity;
 pub mod init;
 pub mod inotify;
 mod mask;
+pub mod oom;
 pub mod pipes;
 pub mod poll;
 pub mod processes;

@@ -19,6 +19,7 @@ mod cron;
 mod daemons;
 mod log;
 mod main_command;
+mod oom;
 mod orphans;
 mod plain;
 mod refusals;
