@@ -54,7 +54,8 @@ impl OomKills {
 /// The count in `memory.events` or `memory.oom_control`: lines of a name and a number.
 fn counted(text: &[u8]) -> Option<u64> {
     let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"oom_kill "))?;
-    str::from_utf8(line).ok()?.trim().parse().ok()
+    let digits = |count: u64, digit: &u8| Some(count * 10 + u64::from(char::from(*digit).to_digit(10)?));
+    line.iter().try_fold(0, digits)
 }
 
 /// Where wingmate's memory cgroup is.
