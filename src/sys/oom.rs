@@ -54,8 +54,14 @@ impl OomKills {
 /// The count in `memory.events` or `memory.oom_control`: lines of a name and a number.
 fn counted(text: &[u8]) -> Option<u64> {
     let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"oom_kill "))?;
-    let digits = |count: u64, digit: &u8| Some(count * 10 + u64::from(char::from(*digit).to_digit(10)?));
-    line.iter().try_fold(0, digits)
+    number(line, 10)
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u64> {
+    digits.iter().try_fold(0u64, |number, digit| {
+        let digit = char::from(*digit).to_digit(radix)?;
+        number.checked_mul(radix.into())?.checked_add(digit.into())
+    })
 }
 
 /// Where wingmate's memory cgroup is.
@@ -125,10 +131,10 @@ fn unescaped(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [first, tail @ ..] = rest {
-        let octal = tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| str::from_utf8(digits).ok());
-        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+        let octal = tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| number(digits, 8));
+        match octal {
             Some(byte) => {
-                bytes.push(byte);
+                bytes.push(byte as u8);
                 rest = tail.get(3..).unwrap_or_default();
             }
             None => {
