@@ -271,6 +271,11 @@ impl Line {
         self.given.iter().filter(move |(name, _)| *name == long).map(|(_, value)| value.as_os_str())
     }
 
+    /// How often an option was given on the command line.
+    pub fn times(&self, long: &str) -> usize {
+        self.given.iter().filter(|(name, _)| *name == long).count()
+    }
+
     /// What stood between the options.
     pub fn operands(&self) -> &[OsString] {
         &self.operands

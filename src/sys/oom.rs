@@ -5,12 +5,11 @@
 //! of version 2 where only version 1 is mounted.
 
 use super::files;
-use rustix::fs::{Mode, OFlags, open};
-use rustix::io::pread;
-use std::ffi::OsString;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path, PathBuf};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 /// Larger tables of mounts belong to hosts, not to containers.
 const LARGEST: u64 = 1 << 20;
@@ -20,7 +19,7 @@ const COUNTS: usize = 512;
 /// The open file that has the count, so that one look is one system call.
 #[derive(Debug)]
 pub struct OomKills {
-    file: OwnedFd,
+    file: File,
     /// The kernel kills all of the cgroup at once, wingmate included (`memory.oom.group`).
     pub all_at_once: bool,
 }
@@ -37,8 +36,7 @@ impl OomKills {
             Version::One => ("memory.oom_control", None),
             Version::Two => ("memory.events", Some("memory.oom.group")),
         };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = open(place.directory.join(counts), flags, Mode::empty()).ok()?;
+        let file = files::open(&place.directory.join(counts)).ok()?;
         let group = group.and_then(|name| files::read(&place.directory.join(name), COUNTS as u64).ok());
         Some(OomKills { file, all_at_once: group.is_some_and(|text| text.starts_with(b"1")) })
     }
@@ -46,14 +44,14 @@ impl OomKills {
     /// How many there have been; 0 if it can't be told.
     pub fn count(&self) -> u64 {
         let mut buffer = [0; COUNTS];
-        let length = pread(&self.file, &mut buffer, 0).unwrap_or(0);
+        let length = self.file.read_at(&mut buffer, 0).unwrap_or(0);
         buffer.get(..length).and_then(counted).unwrap_or(0)
     }
 }
 
 /// The count in `memory.events` or `memory.oom_control`: lines of a name and a number.
 fn counted(text: &[u8]) -> Option<u64> {
-    let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"oom_kill "))?;
+    let line = parts(text, b'\n').find_map(|line| line.strip_prefix(b"oom_kill "))?;
     number(line, 10)
 }
 
@@ -80,54 +78,72 @@ enum Version {
 /// Finds it in `/proc/self/mountinfo` and `/proc/self/cgroup`. Where both versions are mounted memory is counted by
 /// the one that has the memory controller: a mounted version 1.
 fn place(mountinfo: &[u8], cgroup: &[u8]) -> Option<Place> {
-    [Version::One, Version::Two].into_iter().find_map(|version| {
-        let (root, point) = lines(mountinfo).find_map(|line| mount(line, version))?;
-        let path = lines(cgroup).find_map(|line| own_path(line, version));
-        Some(Place { version, directory: directory(&root, point, path) })
-    })
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n')
-}
-
-/// The mount's root and place, if it shows memory cgroups of this version (proc(5): the fields before ` - ` vary in
-/// number behind the sixth, those after it are type, source and options of the file system).
-fn mount(line: &[u8], version: Version) -> Option<(PathBuf, PathBuf)> {
-    let mut fields = line.split(|byte| *byte == b' ');
-    let (root, point) = (fields.nth(3)?, fields.next()?);
-    let mut fields = fields.skip_while(|field| *field != b"-").skip(1);
-    let (kind, options) = (fields.next()?, fields.nth(1)?);
-    let right = match version {
-        Version::One => kind == b"cgroup" && options.split(|byte| *byte == b',').any(|option| option == b"memory"),
-        Version::Two => kind == b"cgroup2",
-    };
-    right.then(|| (unescaped(root), unescaped(point)))
-}
-
-/// The path that a line `ID:CONTROLLERS:PATH` names, if it is of this version.
-fn own_path(line: &[u8], version: Version) -> Option<&[u8]> {
-    let mut fields = line.splitn(3, |byte| *byte == b':');
-    let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
-    let right = match version {
-        Version::One => controllers.split(|byte| *byte == b',').any(|name| name == b"memory"),
-        Version::Two => id == b"0" && controllers.is_empty(),
-    };
-    right.then_some(path)
-}
-
-/// The path less the mount's root, below the mount; a path that isn't below that root is of no use here.
-fn directory(root: &Path, point: PathBuf, path: Option<&[u8]>) -> PathBuf {
-    let path = path.map(|path| PathBuf::from(OsString::from_vec(path.to_vec())));
-    let below = path.as_deref().and_then(|path| path.strip_prefix(root).ok());
-    match below.filter(|below| below.components().all(|part| matches!(part, Component::Normal(_)))) {
-        Some(below) => point.join(below),
+    let (version, root, point) = mount(mountinfo, Version::One).or_else(|| mount(mountinfo, Version::Two))?;
+    let point = PathBuf::from(OsString::from_vec(unescaped(point)));
+    let below = own_path(cgroup, version).and_then(|path| below(path, &unescaped(root)));
+    let directory = match below {
+        Some(below) => point.join(OsStr::from_bytes(below)),
         None => point,
+    };
+    Some(Place { version, directory })
+}
+
+/// The first mount that shows memory cgroups of this version: its root and its place (proc(5): the fields before ` - `
+/// vary in number behind the sixth, those after it are type, source and options of the file system).
+fn mount(mountinfo: &[u8], version: Version) -> Option<(Version, &[u8], &[u8])> {
+    for line in parts(mountinfo, b'\n') {
+        let mut fields = parts(line, b' ');
+        let (Some(root), Some(point)) = (fields.nth(3), fields.next()) else { continue };
+        let (Some(_), Some(kind)) = (fields.find(|field| *field == b"-"), fields.next()) else { continue };
+        let Some(options) = fields.nth(1) else { continue };
+        let right = match version {
+            Version::One => kind == b"cgroup" && has_memory(options),
+            Version::Two => kind == b"cgroup2",
+        };
+        if right {
+            return Some((version, root, point));
+        }
+    }
+    None
+}
+
+/// The path of the line `ID:CONTROLLERS:PATH` that is of this version.
+fn own_path(cgroup: &[u8], version: Version) -> Option<&[u8]> {
+    for line in parts(cgroup, b'\n') {
+        let mut fields = parts(line, b':');
+        let (Some(_), Some(controllers)) = (fields.next(), fields.next()) else { continue };
+        let right = match version {
+            Version::One => has_memory(controllers),
+            Version::Two => controllers.is_empty(),
+        };
+        if right {
+            // The path may hold a colon itself.
+            return line.get(line.iter().position(|byte| *byte == b'/')?..);
+        }
+    }
+    None
+}
+
+fn has_memory(list: &[u8]) -> bool {
+    parts(list, b',').any(|one| one == b"memory")
+}
+
+fn parts(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    text.split(move |byte| *byte == separator)
+}
+
+/// `path` less `root`; a path that isn't below that root, or leads out of the namespace's, is of no use here.
+fn below<'a>(path: &'a [u8], root: &[u8]) -> Option<&'a [u8]> {
+    let rest = if root == b"/" { path } else { path.strip_prefix(root)? };
+    match rest {
+        [] => Some(rest),
+        [b'/', below @ ..] if !rest.starts_with(b"/..") => Some(below),
+        _ => None,
     }
 }
 
 /// Blanks, line ends and backslashes are written as `\040` and the like.
-fn unescaped(field: &[u8]) -> PathBuf {
+fn unescaped(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let [first, tail @ ..] = rest {
@@ -143,7 +159,7 @@ fn unescaped(field: &[u8]) -> PathBuf {
             }
         }
     }
-    PathBuf::from(OsString::from_vec(bytes))
+    bytes
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 //! followed or waited for, and what can't be written isn't told to anybody.
 
 use crate::text::diagnostic::printable;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, open, statat};
-use rustix::io::{Result, write};
+use rustix::fs::OFlags;
 use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The variable that names another file, or none if it is empty.
@@ -24,17 +26,14 @@ pub fn tell(text: &str) {
     }
 }
 
-fn append(path: &Path, line: &str) -> Result<()> {
-    let regular = |stat: &Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+fn append(path: &Path, line: &str) -> io::Result<()> {
     // Looked at before it is opened: opening a device or a FIFO may do something.
-    if !regular(&statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?) {
-        return Ok(());
-    }
-    let flags =
-        OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = open(path, flags, Mode::empty())?;
-    if regular(&fstat(&file)?) {
-        write(&file, line.as_bytes())?;
+    if fs::symlink_metadata(path)?.is_file() {
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mut file = OpenOptions::new().append(true).custom_flags(flags.bits() as i32).open(path)?;
+        if file.metadata()?.is_file() {
+            file.write_all(line.as_bytes())?;
+        }
     }
     Ok(())
 }
