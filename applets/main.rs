@@ -13,6 +13,7 @@ use applet::{Applet, Asked};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use wingmate::runtime::resolve;
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
 pub static APPLETS: [&Applet; 8] = [
@@ -29,7 +30,13 @@ pub static APPLETS: [&Applet; 8] = [
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
-    let (applet, args) = choose(&name, args.collect());
+    let args: Vec<OsString> = args.collect();
+    match args.as_slice() {
+        // A child of init's own, and no applet of anybody's.
+        [word, host] if word == resolve::WORD => return ExitCode::from(resolve::answer(host)),
+        _ => {}
+    }
+    let (applet, args) = choose(&name, args);
     let status = match applet.read(args) {
         Ok(Asked::Run(line)) => (applet.run)(&line),
         Ok(Asked::Help) => applet::print(applet, &help::page(applet)),

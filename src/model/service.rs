@@ -3,6 +3,7 @@
 use super::command::{Identity, ProcessSpec};
 use super::signal::Signal;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -114,6 +115,27 @@ pub enum Probe {
     Exec(Vec<OsString>),
     /// It exists.
     File(PathBuf),
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Probe::Tcp(address) => write!(f, "tcp {address}"),
+            Probe::Unix(path) => write!(f, "unix {}", path.display()),
+            Probe::Http(Url { address, path }) => write!(f, "http://{address}{path}"),
+            Probe::Exec(command) => {
+                write!(f, "exec {}", command.first().map_or("".into(), |program| program.to_string_lossy()))
+            }
+            Probe::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Address { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 /// Where a TCP port is.

@@ -28,7 +28,12 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { log: LogSettings::default(), shutdown_timeout: SHUTDOWN_TIMEOUT, shutdown_delay: Duration::ZERO, timezone: None }
+        Settings {
+            log: LogSettings::default(),
+            shutdown_timeout: SHUTDOWN_TIMEOUT,
+            shutdown_delay: Duration::ZERO,
+            timezone: None,
+        }
     }
 }
 

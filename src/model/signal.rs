@@ -56,6 +56,7 @@ impl Signal {
         HUP = 1,
         INT = 2,
         QUIT = 3,
+        ABRT = 6,
         KILL = 9,
         USR1 = 10,
         USR2 = 12,

@@ -50,6 +50,13 @@ impl<K, V> Table<K, V> {
 }
 
 impl<K: Ord, V> Table<K, V> {
+    /// With these rows, in any order; of two with one key, one stays.
+    pub fn from_rows(mut rows: Vec<(K, V)>) -> Table<K, V> {
+        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        rows.dedup_by(|(one, _), (other, _)| one == other);
+        Table { rows }
+    }
+
     /// Where the key's row is, or belongs.
     fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
     where

@@ -1,7 +1,7 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
-use super::outputs::Outputs;
+use super::outputs::{self, Outputs};
 use super::perform::Launcher;
 use super::supervisor::Loop;
 use super::zones::{Zones, ZonesError};
@@ -54,7 +54,7 @@ pub struct Options {
 
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
-enum BootError {
+pub(super) enum BootError {
     #[error("{0}")]
     Nothing(String),
     #[error("the configuration needs {needed} open files, the limit is {limit} (docker run --ulimit nofile={needed})")]
@@ -103,7 +103,7 @@ pub fn run(options: Options) -> u8 {
 }
 
 /// A problem that doesn't keep anything from running is a message like all others: the log never waits for a reader.
-fn note_of(problem: &Problem) -> Note {
+pub(super) fn note_of(problem: &Problem) -> Note {
     let level = match problem.severity {
         Severity::Error => Level::Error,
         Severity::Warning => Level::Warn,
@@ -134,13 +134,13 @@ fn refusal(problems: &[Problem], error: Option<&BootError>) -> String {
 }
 
 /// The command line and the environment beat `wingmate.yaml`.
-fn lay_over(settings: &mut Settings, options: &Options) {
+pub(super) fn lay_over(settings: &mut Settings, options: &Options) {
     settings.log.format = options.log_format.unwrap_or(settings.log.format);
     settings.log.level = options.log_level.unwrap_or(settings.log.level);
     settings.shutdown_timeout = options.shutdown_timeout.unwrap_or(settings.shutdown_timeout);
 }
 
-fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Loop>, BootError> {
+fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Loop>, BootError> {
     if loaded.is_empty() && options.command.is_none() {
         return Err(BootError::Nothing(loaded.nothing_to_run()));
     }
@@ -161,10 +161,11 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
     }
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
+    let command = options.command.take();
     let plan = Plan {
-        treatment: options.treatment,
-        rewrites: options.rewrites,
-        ..plan(config, loaded.schedules, options.command, zones)?
+        treatment: std::mem::take(&mut options.treatment),
+        rewrites: std::mem::take(&mut options.rewrites),
+        ..plan(config, loaded.schedules, command, zones)?
     };
     let supervisor = Supervisor::new(plan, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
@@ -177,14 +178,14 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
         terminal: terminal::is_there(),
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
+    let notices = std::mem::take(&mut options.notices);
     let mut prepared =
-        Loop::new(poller, signals, supervisor, outputs, launcher).map_err(call("wait for descriptors"))?;
-    prepared.warn_of_orphans = options.warn_of_orphans;
+        Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
     prepared.oom_kills = OomKills::find();
     if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
         prepared.say(&Note::new(Level::Info, ALL_AT_ONCE));
     }
-    for notice in options.notices {
+    for notice in notices {
         prepared.say(&Note::new(Level::Debug, notice));
     }
     if let Some(missed) = missed {
@@ -194,7 +195,7 @@ fn prepare(options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Box<Lo
 }
 
 /// Told before anything starts, not when some later start fails.
-fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
+pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
     let units = config.services.len() + config.jobs.len();
     let needed = OWN_FILES + FILES_PER_UNIT * units as u64;
     match limit {
@@ -204,7 +205,7 @@ fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
 }
 
 /// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
-fn plan(
+pub(super) fn plan(
     config: Config,
     schedules: Vec<Schedule>,
     command: Option<Vec<OsString>>,
@@ -217,22 +218,29 @@ fn plan(
         jobs.push(PlannedJob { spec, schedule, zone });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
-    let shutdown_timeout = config.settings.shutdown_timeout;
-    Ok(Plan { services: config.services, jobs, main, shutdown_timeout, ..Plan::default() })
+    let (shutdown_timeout, shutdown_delay) = (config.settings.shutdown_timeout, config.settings.shutdown_delay);
+    Ok(Plan { services: config.services, jobs, main, shutdown_timeout, shutdown_delay, ..Plan::default() })
+}
+
+/// The local time's offset from UTC in seconds, for stamps.
+pub(super) fn offset(local: Rc<Zone>) -> outputs::Zone {
+    Box::new(move |wall: Wall| local.span(wall.seconds()).offset)
+}
+
+pub(super) fn failed_pipes(error: &outputs::OpenError) -> String {
+    format!("{error}: {}", reason(&error.source))
 }
 
 /// A pair of pipes for each unit; the main command keeps wingmate's own streams.
 fn outputs(supervisor: &Supervisor, log: LogSettings, local: Rc<Zone>, poller: &Poller) -> Outputs {
-    let offset = Box::new(move |wall: Wall| local.span(wall.seconds()).offset);
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let mut outputs = Outputs::new(log, offset, colour);
+    let mut outputs = Outputs::new(log, offset(local), colour);
     outputs.set_names(supervisor.names().map(|(_, name)| name));
     for (unit, name) in supervisor.names() {
         if supervisor.is_main(unit) {
             outputs.share(true);
         } else if let Err(error) = outputs.open(unit, name, None, poller) {
-            let source = reason(&error.source);
-            outputs.say(&Note::new(Level::Error, format!("{error}: {source}")), poller, clock::now());
+            outputs.say(&Note::new(Level::Error, failed_pipes(&error)), poller, clock::now());
         }
     }
     outputs

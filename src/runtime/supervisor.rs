@@ -4,8 +4,12 @@
 //! step) is taken in the same turn, until there is nothing more to do.
 
 use super::adoption::Adoption;
+use super::boot::Options;
+use super::mains::Main;
+use super::notify::Notices;
 use super::outputs::Outputs;
 use super::perform::Launcher;
+use super::probes::Probes;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
@@ -33,6 +37,14 @@ pub(super) const BEATS: Token = Token(3 << 32);
 pub(super) const FILES: Token = Token(4 << 32);
 /// Adopted daemons; the lower half is the unit.
 pub(super) const DAEMONS: Token = Token(5 << 32);
+/// Probes; the lower half is theirs.
+pub(super) const PROBES: Token = Token(8 << 32);
+/// Notify sockets; the lower half is the unit.
+pub(super) const NOTICES: Token = Token(9 << 32);
+/// Pipes on which a newline is awaited; the lower half is the unit.
+pub(super) const READY_LINES: Token = Token(10 << 32);
+/// Main processes that units named by themselves; the lower half is the unit.
+pub(super) const MAINS: Token = Token(11 << 32);
 
 /// Everything that the loop owns.
 pub struct Loop {
@@ -43,6 +55,8 @@ pub struct Loop {
     pub(super) supervisor: Supervisor,
     pub(super) outputs: Outputs,
     pub(super) launcher: Launcher,
+    /// What wingmate was asked for, for a reload.
+    pub(super) options: Options,
     /// Which unit's life each child belongs to.
     pub(super) children: Table<Pid, (UnitId, Life)>,
     /// The kernel's out-of-memory kills, where they are counted, and how many there were when each unit began.
@@ -50,10 +64,12 @@ pub struct Loop {
     pub(super) oom_kills_before: Table<UnitId, u64>,
     /// Services that fork into the background.
     pub(super) adoptions: Table<UnitId, Adoption>,
+    pub(super) probes: Probes,
+    pub(super) notices: Notices,
+    /// Main processes that units named by themselves.
+    pub(super) mains: Table<UnitId, Main>,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
-    /// Each orphan that is reaped is told as a warning.
-    pub(super) warn_of_orphans: bool,
     /// The status to leave with, once it is decided.
     pub(super) leave: Option<u8>,
 }
@@ -66,6 +82,7 @@ impl Loop {
         supervisor: Supervisor,
         outputs: Outputs,
         launcher: Launcher,
+        options: Options,
     ) -> Result<Box<Loop>, Errno> {
         let (runs, beats) = (WallTimer::new()?, BootTimer::new()?);
         poller.add(&signals, SIGNALS, Interest::IN)?;
@@ -80,12 +97,15 @@ impl Loop {
             supervisor,
             outputs,
             launcher,
+            options,
             children: Table::new(),
             oom_kills: None,
             oom_kills_before: Table::new(),
             adoptions: Table::new(),
+            probes: Probes::new(PROBES),
+            notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),
+            mains: Table::new(),
             events: vec![Event::Begin],
-            warn_of_orphans: false,
             leave: None,
         }))
     }
@@ -110,6 +130,9 @@ impl Loop {
     fn settle(&mut self, now: Now) {
         self.outputs.expire(&self.poller, now);
         self.expire_adoptions(now);
+        self.expire_mains(now);
+        self.go_on_probing(None, now);
+        self.take_met();
         loop {
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
@@ -134,8 +157,9 @@ impl Loop {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let supervisor = self.supervisor.next_deadline();
-        [supervisor, self.outputs.deadline(), self.adoption_deadline()].into_iter().flatten().min()
+        let (supervisor, outputs) = (self.supervisor.next_deadline(), self.outputs.deadline());
+        let others = [self.adoption_deadline(), self.main_deadline(), self.probes.deadline()];
+        [supervisor, outputs].into_iter().chain(others).flatten().min()
     }
 
     fn wait(&mut self, until: Option<Mono>, ready: &mut Vec<Ready>) {

@@ -27,6 +27,10 @@ pub enum Action {
     Notify(&'static str),
     /// Read the configuration again; what it says comes back by [`Supervisor::reload`](super::Supervisor::reload).
     Reload,
+    /// The unit is no more.
+    Forget { unit: UnitId },
+    /// The unit has another name now.
+    Rename { unit: UnitId },
     /// Say this in the log.
     Say(Note),
     /// The last act: this signal to every process that is left (as PID 1: of the namespace; else: to own children);

@@ -9,10 +9,12 @@
 //!   starter, whichever lives, else the starter's group.
 
 use super::action::{Action, Target};
-use super::ending::{Ending, Living};
+use super::halting::Why;
+use super::judging::Over;
 use super::proxy::{self, Proxy, Step};
-use super::service::{Death, Service, State, Wanted, Why};
+use super::service::{Death, Service, State, Up, Wanted};
 use super::standing::End;
+use super::watch::Watch;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopGroup;
 use crate::model::settings::Level;
@@ -29,6 +31,8 @@ pub struct Adopting {
     pub group: Option<Pid>,
     /// Why what stands in the pid file isn't taken, as far as it was seen.
     pub refused: Option<String>,
+    /// The sign of readiness came before the daemon was known.
+    pub ready: bool,
 }
 
 impl Adopting {
@@ -42,7 +46,8 @@ impl Service {
     /// The starter runs; its daemon is awaited until then.
     pub(super) fn adopt(&mut self, starter: Pid, until: Mono, actions: &mut Vec<Action>) {
         let proxy = Proxy::new(starter, until);
-        self.state = State::Adopting(Box::new(Adopting { proxy, up: None, group: Some(starter), refused: None }));
+        self.state =
+            State::Adopting(Box::new(Adopting { proxy, up: None, group: Some(starter), refused: None, ready: false }));
         let text = format!("starting (pid {starter}), its pid file is awaited");
         self.say(actions, Level::Info, text, "starting", Some(starter));
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter: Some(starter) });
@@ -50,16 +55,30 @@ impl Service {
 
     /// The pid file names this process, which was judged fit.
     pub fn adopted(&mut self, life: Life, pid: Pid, group: Option<Pid>, now: Mono, actions: &mut Vec<Action>) {
-        if let (State::Adopting(adopting), true) = (&mut self.state, life == self.life) {
-            let since = adopting.up.unwrap_or(now);
-            let mut proxy = adopting.proxy.clone();
-            if let Step::Adopted(_) = proxy.handle(proxy::Event::Candidate(pid), now) {
-                self.state = State::Running { pid, group, since, proxy: Some(Box::new(proxy)) };
+        let State::Adopting(adopting) = &mut self.state else { return };
+        if life != self.life {
+            return;
+        }
+        let (up, ready) = (adopting.up, adopting.ready);
+        let mut proxy = adopting.proxy.clone();
+        let Step::Adopted(_) = proxy.handle(proxy::Event::Candidate(pid), now) else { return };
+        let proxy = Some(Box::new(proxy));
+        match up {
+            // Its successor goes on with the run.
+            Some(since) => {
+                let up = Up::Since { since, took: Duration::ZERO, watch: Watch::new(&self.spec, now) };
+                self.state = State::Running { pid, group, up, proxy };
                 self.say(actions, Level::Info, format!("running (daemon, pid {pid})"), "running", Some(pid));
-                if self.wanted == Wanted::Down {
-                    self.stop(self.spec.stop.timeout, now, actions);
+            }
+            None => {
+                self.runs(pid, group, proxy, now, actions);
+                if ready {
+                    self.is_ready(now, actions);
                 }
             }
+        }
+        if self.wanted == Wanted::Down {
+            self.stop(None, now, actions);
         }
     }
 
@@ -75,9 +94,12 @@ impl Service {
         match &self.state {
             State::Adopting(adopting) => adopting.proxy.unreaped().map(|pid| (self.life, pid)),
             State::Stopped
+            | State::Waiting { .. }
+            | State::Preparing(_)
             | State::Starting
             | State::Running { .. }
-            | State::Stopping { .. }
+            | State::Stopping(_)
+            | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
             | State::Failed => None,
@@ -102,8 +124,11 @@ impl Service {
             }
             State::Running { .. }
             | State::Stopped
+            | State::Waiting { .. }
+            | State::Preparing(_)
             | State::Starting
-            | State::Stopping { .. }
+            | State::Stopping(_)
+            | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
             | State::Failed => return self.stray(actions, "exited"),
@@ -123,14 +148,19 @@ impl Service {
 
     /// The pid file is to be watched (again).
     fn await_successor(&mut self, actions: &mut Vec<Action>) {
-        let State::Running { since, proxy: Some(proxy), .. } = &self.state else { return };
-        let (up, proxy) = (Some(*since), (**proxy).clone());
+        let State::Running { up, proxy: Some(proxy), .. } = &self.state else { return };
+        let up = match up {
+            Up::Since { since, .. } => Some(*since),
+            Up::Awaited(_) => None,
+        };
+        let proxy = (**proxy).clone();
+        self.forget_probes(actions);
         let starter = proxy.starter();
         let text = match proxy.unreaped() {
             Some(_) => "its daemon ended, its starter has yet to tell how",
             None => "its daemon ended with 0; a successor is awaited",
         };
-        self.state = State::Adopting(Box::new(Adopting { proxy, up, group: None, refused: None }));
+        self.state = State::Adopting(Box::new(Adopting { proxy, up, group: None, refused: None, ready: false }));
         self.say(actions, Level::Info, text.to_owned(), "starting", None);
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
     }
@@ -142,28 +172,30 @@ impl Service {
         let (starter, group) = (adopting.proxy.starter(), adopting.group);
         if let Some(starter) = starter {
             actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
-            self.end_by_order(starter, group, None, limit, now, actions);
+            self.halt_process(Why::Ordered, starter, group, None, limit, now, actions);
         } else {
             self.follow(step, now, actions);
         }
     }
 
     fn forker_ended(&mut self, ending: proxy::Ending, now: Mono, actions: &mut Vec<Action>) {
-        let (up, living, group, refused) = match &self.state {
-            State::Adopting(a) => (a.up, a.proxy.starter(), a.group, a.refused.clone()),
-            State::Running { pid, group, since, proxy } => {
+        let (ran, living, group, refused) = match &self.state {
+            State::Adopting(a) => (a.up.map(|since| now.since(since)), a.proxy.starter(), a.group, a.refused.clone()),
+            State::Running { pid, group, up, proxy } => {
                 let ended = matches!(ending, proxy::Ending::Daemon(_));
                 let other = proxy.as_ref().and_then(|proxy| proxy.starter());
-                (Some(*since), if ended { other } else { Some(*pid) }, *group, None)
+                (up.ran(now), if ended { other } else { Some(*pid) }, *group, None)
             }
             State::Stopped
+            | State::Waiting { .. }
+            | State::Preparing(_)
             | State::Starting
-            | State::Stopping { .. }
+            | State::Stopping(_)
+            | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
             | State::Failed => return self.stray(actions, "daemon ended"),
         };
-        let ran = up.map(|since| now.since(since));
         let (end, text) = self.told(ending, ran, refused);
         let exit = match &end {
             End::Exited(exit) => Some(*exit),
@@ -171,12 +203,11 @@ impl Service {
         };
         self.last_end = Some(end);
         actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
+        self.forget_probes(actions);
         if let Some(pid) = living {
-            let living = Living { unit: self.unit, life: self.life, pid, group: group.filter(|group| *group == pid) };
-            let stop = self.spec.stop;
-            let ending = Ending::ordered(living, stop, stop.signal, stop.timeout, now, actions);
+            let group = group.filter(|group| *group == pid);
             self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(pid));
-            self.state = State::Stopping { ending, why: Why::Died { ran }, starter: None };
+            self.halt_process(Why::Died { ran }, pid, group, None, self.spec.stop.timeout, now, actions);
         } else if let Some(group) = group.filter(|_| self.spec.stop.group != StopGroup::Main) {
             if let Some(signal) = self.spec.stop.signal {
                 actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
@@ -185,7 +216,7 @@ impl Service {
             actions.push(Action::CheckGroup { unit: self.unit, life: self.life, group });
         } else {
             let success = exit.is_some_and(|exit| self.succeeded(exit));
-            self.ended(ran, success, &text, now, actions);
+            self.over(Over::ByItself { ran, success, text }, now, actions);
         }
     }
 

@@ -62,28 +62,34 @@ impl Ending {
         now: Mono,
         actions: &mut Vec<Action>,
     ) -> Ending {
-        let group = living.group.filter(|_| stop.group != StopGroup::Main);
-        if let Some(signal) = signal {
-            let target = match (stop.group, group) {
-                (StopGroup::Group, Some(group)) => Target::Group(group),
-                (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(living.pid),
-            };
-            actions.push(Action::Signal { unit: living.unit, target, signal });
-            // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
-            if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
-                actions.push(Action::Signal { unit: living.unit, target, signal: Signal::CONT });
-            }
-        }
-        Ending {
+        let ending = Ending {
             unit: living.unit,
             life: living.life,
             pid: Some(living.pid),
-            group,
+            group: living.group.filter(|_| stop.group != StopGroup::Main),
             exit: None,
             kill_at: Some(now + limit),
             killed: false,
             stop,
             look_at: None,
+        };
+        if let Some(signal) = signal {
+            ending.signal(signal, actions);
+        }
+        ending
+    }
+
+    /// Sends the stop signal, if there is still somebody to get it.
+    pub fn signal(&self, signal: Signal, actions: &mut Vec<Action>) {
+        let Some(pid) = self.pid else { return };
+        let target = match (self.stop.group, self.group) {
+            (StopGroup::Group, Some(group)) => Target::Group(group),
+            (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(pid),
+        };
+        actions.push(Action::Signal { unit: self.unit, target, signal });
+        // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
+        if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
+            actions.push(Action::Signal { unit: self.unit, target, signal: Signal::CONT });
         }
     }
 
@@ -137,6 +143,11 @@ impl Ending {
     /// Whether its time ran out and SIGKILL was needed.
     pub fn killed(&self) -> bool {
         self.killed
+    }
+
+    /// Puts SIGKILL off to `at`.
+    pub fn postpone(&mut self, at: Mono) {
+        self.kill_at = self.kill_at.map(|kill_at| kill_at.max(at));
     }
 
     /// Moves SIGKILL forward to `at`.

@@ -29,7 +29,7 @@ use std::time::Duration;
 pub struct Job {
     pub spec: JobSpec,
     /// In which its times are told.
-    zone: Rc<Zone>,
+    pub zone: Rc<Zone>,
     unit: UnitId,
     life: Life,
     state: State,
@@ -71,6 +71,11 @@ impl Job {
             last_exit: None,
             overran: false,
         }
+    }
+
+    /// It is idle, and asked to be this from now on.
+    pub fn become_another(&mut self, spec: JobSpec, zone: Rc<Zone>) {
+        (self.spec, self.zone) = (spec, zone);
     }
 
     /// A run is due for the moment `scheduled` that its schedule named (`None`: it is too late for one); `missed`
@@ -196,6 +201,11 @@ impl Job {
             ending.hasten(now);
             self.expire(now, actions);
         }
+    }
+
+    /// Whether wingmate itself sent SIGKILL to what runs of it.
+    pub fn sent_kill(&self) -> bool {
+        matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
     }
 
     /// When it has something to do (its schedule aside).

@@ -126,11 +126,6 @@ impl MainCommand {
         }
     }
 
-    /// Whether it was sent SIGKILL.
-    pub fn sent_kill(&self) -> bool {
-        self.passed_kill || matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
-    }
-
     /// A signal for it.
     pub fn pass(&mut self, signal: Signal, actions: &mut Vec<Action>) {
         self.passed_kill |= signal == Signal::KILL;
@@ -221,6 +216,11 @@ impl MainCommand {
             State::Stopping { ending, .. } => ending.awaited_group().map(|group| (self.life, group)),
             State::Waiting { .. } | State::Starting { .. } | State::Running { .. } | State::Ended { .. } => None,
         }
+    }
+
+    /// Whether wingmate itself sent SIGKILL to what runs of it.
+    pub fn sent_kill(&self) -> bool {
+        self.passed_kill || matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
     }
 
     /// When it has something to do.

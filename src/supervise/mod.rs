@@ -10,22 +10,31 @@ pub mod backoff;
 pub mod daemon;
 pub mod ending;
 pub mod event;
+mod graph;
+mod halting;
 pub mod job;
+mod judging;
 pub mod main_command;
+mod observed;
 pub mod proxy;
+mod reload;
 #[cfg(test)]
 mod scenarios;
 pub mod service;
 pub mod shutdown;
+mod signals;
 pub mod standing;
 pub mod status;
 mod stopping;
 pub mod sweep;
+pub mod task;
 pub mod timers;
 mod unit;
 pub mod verdict;
+mod waiting;
 #[cfg(test)]
 mod walk;
+mod watch;
 #[cfg(test)]
 mod world;
 
@@ -36,28 +45,26 @@ use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
-use crate::model::signal::{Rewrite, Signal, rewritten};
+use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
 use crate::schedule::zone::Zone;
 use action::{Action, Part};
 use event::Event;
+use graph::Graph;
 use job::Job;
 use main_command::{MainCommand, Treatment};
+use reload::{Reload, Renewal};
 use service::{Death, Service};
 use shutdown::Shutdown;
-use standing::Standing;
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
-use unit::Unit;
-use verdict::Reason;
-
-/// Signals that ask wingmate to stop.
-const STOPS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::RTMIN_3];
+use unit::{Milestone, Unit};
 
 /// What is to be supervised.
 #[derive(Debug, Default)]
@@ -69,6 +76,7 @@ pub struct Plan {
     /// What becomes of signals that come.
     pub rewrites: Vec<Rewrite>,
     pub shutdown_timeout: Duration,
+    pub shutdown_delay: Duration,
 }
 
 /// A job with its schedule read and its zone found.
@@ -82,9 +90,12 @@ pub struct PlannedJob {
 /// All units, and what becomes of them.
 #[derive(Debug)]
 pub struct Supervisor {
-    /// Services, then jobs, then the main command; a unit's number is its place.
+    /// Services, jobs and the main command; a unit's number is its place, which nobody else gets after it.
     units: Vec<Unit>,
-    services: usize,
+    main: Option<UnitId>,
+    graph: Graph,
+    /// Services that wait and whose dependencies are to be looked at.
+    to_look: VecDeque<UnitId>,
     queue: Queue,
     /// Jobs that run once, when wingmate starts.
     at_start: Vec<UnitId>,
@@ -92,8 +103,16 @@ pub struct Supervisor {
     rewrites: Vec<Rewrite>,
     shutdown: Option<Shutdown>,
     shutdown_timeout: Duration,
+    shutdown_delay: Duration,
+    reload: Option<Box<Reload>>,
+    /// Jobs whose run is to be over before they are changed or gone.
+    renewals: Vec<Renewal>,
     /// Something died since the last act looked at what is left.
     look_again: bool,
+    /// Some unit has come up, gone down or ended since it was looked whether all are up.
+    moved: bool,
+    /// Wingmate's own manager was told that all is up.
+    announced: bool,
     began: Mono,
     begun: bool,
     left: bool,
@@ -104,39 +123,63 @@ pub struct Supervisor {
 impl Supervisor {
     /// A supervisor that has started nothing yet. The queue counts from `now`.
     pub fn new(plan: Plan, now: Now) -> Supervisor {
-        let mut units = Vec::with_capacity(plan.services.len() + plan.jobs.len() + 1);
-        let services = plan.services.len();
-        for spec in plan.services {
-            units.push(Unit::Service(Box::new(Service::new(number(units.len()), spec))));
-        }
-        let (mut queue, mut at_start) = (Queue::new(now.boot), Vec::new());
-        for job in plan.jobs {
-            let unit = number(units.len());
-            match job.schedule {
-                Schedule::Reboot => at_start.push(unit),
-                schedule => queue.insert(unit, schedule, Rc::clone(&job.zone), now),
-            }
-            units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
-        }
-        if let Some(process) = plan.main {
-            units.push(Unit::Main(Box::new(MainCommand::new(number(units.len()), process, plan.treatment))));
-        }
-        Supervisor {
-            units,
-            services,
-            queue,
-            at_start,
+        let mut supervisor = Supervisor {
+            units: Vec::with_capacity(plan.services.len() + plan.jobs.len() + 1),
+            main: None,
+            graph: Graph::default(),
+            to_look: VecDeque::new(),
+            queue: Queue::new(now.boot),
+            at_start: Vec::new(),
             timers: Timers::default(),
             rewrites: plan.rewrites,
             shutdown: None,
             shutdown_timeout: plan.shutdown_timeout,
+            shutdown_delay: plan.shutdown_delay,
+            reload: None,
+            renewals: Vec::new(),
             look_again: false,
+            moved: false,
+            announced: false,
             began: now.mono,
             begun: false,
             left: false,
             orphans: 0,
             actions: Vec::new(),
+        };
+        for spec in plan.services {
+            supervisor.add_service(spec);
         }
+        for job in plan.jobs {
+            let reboot = matches!(job.schedule, Schedule::Reboot);
+            let unit = supervisor.add_job(job, now);
+            supervisor.at_start.extend(reboot.then_some(unit));
+        }
+        if let Some(process) = plan.main {
+            let unit = supervisor.next_unit();
+            supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process, plan.treatment))));
+            supervisor.main = Some(unit);
+        }
+        supervisor.graph = supervisor.dependencies();
+        supervisor
+    }
+
+    fn next_unit(&self) -> UnitId {
+        number(self.units.len())
+    }
+
+    fn add_service(&mut self, spec: ServiceSpec) -> UnitId {
+        let unit = self.next_unit();
+        self.units.push(Unit::Service(Box::new(Service::new(unit, spec))));
+        unit
+    }
+
+    fn add_job(&mut self, job: PlannedJob, now: Now) -> UnitId {
+        let unit = self.next_unit();
+        if !matches!(job.schedule, Schedule::Reboot) {
+            self.queue.insert(unit, job.schedule, Rc::clone(&job.zone), now);
+        }
+        self.units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
+        unit
     }
 
     /// What is to be done now, in order.
@@ -153,11 +196,13 @@ impl Supervisor {
                 Unit::Service(service) => service.launched(life, pid, mono, actions),
                 Unit::Job(job) => job.launched(life, pid, mono, actions),
                 Unit::Main(main) => main.launched(life, pid, mono, actions),
+                Unit::Gone => {}
             }),
             Event::LaunchFailed { unit, life, fault } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.launch_failed(life, fault, mono, actions),
                 Unit::Job(job) => job.launch_failed(life, &fault, actions),
                 Unit::Main(main) => main.launch_failed(life, fault, actions),
+                Unit::Gone => {}
             }),
             Event::Exited { unit, life, pid, exit, group_lives, lingering } => {
                 self.with(unit, |machine, actions| match machine {
@@ -167,12 +212,14 @@ impl Supervisor {
                     }
                     Unit::Job(job) => job.exited(life, pid, exit, group_lives, mono, actions),
                     Unit::Main(main) => main.exited(life, pid, exit, group_lives, mono, actions),
+                    Unit::Gone => {}
                 });
             }
             Event::GroupGone { unit, life } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.group_gone(life, mono, actions),
                 Unit::Job(job) => job.group_gone(life),
                 Unit::Main(main) => main.group_gone(life),
+                Unit::Gone => {}
             }),
             Event::Signalled(signal) => self.signalled(signal, now),
             Event::OrphanReaped => self.orphan_reaped(),
@@ -186,7 +233,21 @@ impl Supervisor {
                     service.refused(life, reason);
                 }
             }),
-            Event::Probed { .. } | Event::Ready { .. } | Event::Notified { .. } => {} // next: the machines
+            Event::Probed { unit, life, purpose, result } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.probed(life, purpose, result, mono, actions);
+                }
+            }),
+            Event::Ready { unit, life } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.ready_came(life, mono, actions);
+                }
+            }),
+            Event::Notified { unit, life, message } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.notified(life, message, mono, actions);
+                }
+            }),
             Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
@@ -211,9 +272,19 @@ impl Supervisor {
                 self.fire(firing.job, firing.scheduled, firing.missed);
             }
         }
+        self.go_on_reloading(now);
+        if !self.is_stopping() {
+            self.look_at_dependencies(now.mono);
+            self.announce();
+        }
         if self.shutdown.is_some() {
             self.go_on_stopping(now.mono);
         }
+    }
+
+    /// Whether units are being stopped for good. Not yet so during `shutdown.delay`.
+    pub fn is_stopping(&self) -> bool {
+        self.shutdown.as_ref().is_some_and(|shutdown| !shutdown.is_delayed())
     }
 
     /// When `turn` has something to do, by CLOCK_MONOTONIC.
@@ -237,19 +308,9 @@ impl Supervisor {
         self.unit(unit)?.service()?.death_signal(dead, exit)
     }
 
-    /// Whether wingmate itself has sent SIGKILL to this life's process, as far as its state tells.
-    pub fn sent_kill(&self, unit: UnitId) -> bool {
-        match self.unit(unit) {
-            Some(Unit::Service(service)) => matches!(service.standing(), Standing::Stopping { .. }),
-            Some(Unit::Job(job)) => job.state_name() == "stopping",
-            Some(Unit::Main(main)) => main.sent_kill(),
-            None => false,
-        }
-    }
-
     /// What a unit's process, or that of a command beside it, is made from.
     pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
-        let own = self.unit(unit)?.process();
+        let own = self.unit(unit)?.process()?;
         let extras = || self.spec(unit).map(ServiceSpec::extras);
         let (command, identity) = match part {
             Part::Program => return Some(Cow::Borrowed(own)),
@@ -280,6 +341,11 @@ impl Supervisor {
         self.unit(unit)?.service()?.unreaped()
     }
 
+    /// Whether there is a main command.
+    pub fn has_main(&self) -> bool {
+        self.main.is_some()
+    }
+
     /// Whether it is the main command.
     pub fn is_main(&self, unit: UnitId) -> bool {
         matches!(self.unit(unit), Some(Unit::Main(_)))
@@ -287,7 +353,13 @@ impl Supervisor {
 
     /// Every unit with its name.
     pub fn names(&self) -> impl Iterator<Item = (UnitId, &str)> {
-        self.table().map(|(unit, machine)| (unit, machine.name()))
+        let there = self.table().filter(|(_, machine)| !matches!(machine, Unit::Gone));
+        there.map(|(unit, machine)| (unit, machine.name()))
+    }
+
+    /// Whether the last SIGKILL that could have ended the unit's process was wingmate's own.
+    pub fn sent_kill(&self, unit: UnitId) -> bool {
+        self.unit(unit).is_some_and(Unit::sent_kill)
     }
 
     /// When wingmate leaves whatever is left, once it is on its way out.
@@ -295,19 +367,13 @@ impl Supervisor {
         self.shutdown.as_ref().map(|shutdown| shutdown.deadline)
     }
 
-    /// Whether this signal asks once more to stop, and isn't the first one repeated.
-    pub fn is_asked_again(&self, signal: Signal, now: Mono) -> bool {
-        let asks = rewritten(signal, &self.rewrites).is_some_and(|signal| STOPS.contains(&signal));
-        asks && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
-    }
-
     fn begin(&mut self, now: Now) {
         self.begun = true;
         self.began = now.mono;
-        for index in 0..self.services {
+        for index in 0..self.units.len() {
             self.with(number(index), |machine, actions| match machine {
                 Unit::Service(service) if service.spec.autostart => service.start(now.mono, actions),
-                Unit::Service(_) | Unit::Job(_) | Unit::Main(_) => {}
+                Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone => {}
             });
         }
         for unit in std::mem::take(&mut self.at_start) {
@@ -326,8 +392,15 @@ impl Supervisor {
     /// Runs `act` on a unit's machine, then takes note of its new deadline.
     fn with(&mut self, unit: UnitId, act: impl FnOnce(&mut Unit, &mut Vec<Action>)) {
         let Some(machine) = self.units.get_mut(unit.0 as usize) else { return };
+        let before = machine.milestone();
         act(machine, &mut self.actions);
         self.timers.set(unit, machine.deadline());
+        let after = machine.milestone();
+        if before != after {
+            self.moved = true;
+            self.to_look.extend((after == Milestone::Waits).then_some(unit));
+            self.to_look.extend(self.graph.needed_by(unit));
+        }
     }
 
     fn unit(&self, unit: UnitId) -> Option<&Unit> {
@@ -340,56 +413,15 @@ impl Supervisor {
     }
 
     fn main(&self) -> Option<(UnitId, &MainCommand)> {
-        match self.units.last()? {
-            Unit::Main(main) => Some((number(self.units.len() - 1), main)),
-            Unit::Service(_) | Unit::Job(_) => None,
-        }
-    }
-
-    fn signalled(&mut self, signal: Signal, now: Now) {
-        let Some(signal) = rewritten(signal, &self.rewrites) else {
-            return self.say(Level::Debug, format!("{signal}: dropped"));
-        };
-        if STOPS.contains(&signal) {
-            return match self.shutdown {
-                Some(_) => self.stop_again(signal, now.mono),
-                None => self.stop_everything(Reason::Asked(signal), signal, now),
-            };
-        }
-        match self.main().map(|(unit, _)| unit) {
-            Some(main) => self.with(main, |machine, actions| {
-                if let Unit::Main(main) = machine {
-                    main.pass(signal, actions);
-                }
-            }),
-            None => match signal {
-                Signal::HUP => self.say(Level::Info, "SIGHUP: nothing to reload".into()),
-                Signal::USR1 => self.log_status(now),
-                Signal::USR2 => self.say(Level::Info, "SIGUSR2: no log files to reopen".into()),
-                other => self.say(Level::Debug, format!("{other}: ignored")),
-            },
-        }
-    }
-
-    fn log_status(&mut self, now: Now) {
-        for line in self.status(now) {
-            self.say(Level::Info, line);
-        }
-    }
-
-    fn orphan_reaped(&mut self) {
-        self.orphans += 1;
-        self.look_again = true;
-        // It may have been the last of a group that is awaited.
-        for (unit, machine) in (0..).map(number).zip(&self.units) {
-            if let Some((life, group)) = machine.awaited_group() {
-                self.actions.push(Action::CheckGroup { unit, life, group });
-            }
+        let unit = self.main?;
+        match self.unit(unit)? {
+            Unit::Main(main) => Some((unit, main)),
+            Unit::Service(_) | Unit::Job(_) | Unit::Gone => None,
         }
     }
 
     fn services(&self) -> impl Iterator<Item = &Service> {
-        self.units.iter().take(self.services).filter_map(Unit::service)
+        self.units.iter().filter_map(Unit::service)
     }
 
     fn is_down(&self, unit: UnitId) -> bool {

@@ -1,57 +1,72 @@
 //! ★ One service's machine.
 //!
 //! ```text
-//!            start                 launched               stop
-//! Stopped ──────────▶ Starting ──────────────▶ Running ──────────▶ Stopping ──▶ Stopped
-//!                      ▲    │ launch failed      │ exited, with leftovers ▲│
-//!                      │    │                    ├────────────────────────┘│ gone
-//!                      │    ▼                    ▼ exited, nothing left    ▼
-//!                      └─ Backoff ◀────────── verdict on the run ──▶ Done, Failed
+//!         start             dependencies up       pre_start over          launched, ready        stop
+//! Stopped ─────▶ Waiting ──────────────▶ Preparing ─────▶ Starting ─────▶ Running ───▶ Stopping ──▶ Stopped
+//!                                            ▲  │ failed     │ failed        │ exited,    ▲ │ gone
+//!                                            │  │            │               │ unfit ─────┘ ▼
+//!                                            │  │            │               │            Clearing (post_stop)
+//!                                            │  ▼            ▼               ▼              ▼
+//!                                         Backoff ◀───────────── verdict on the run ──────▶ Done, Failed
 //! ```
 //!
-//! - `Starting` lasts from the order to launch until its answer; see below for pid files.
-//! - A run is good if it lived `startsecs` from `Running` on; then the next start is at once, else after the back-off.
-//!   A failed launch is a short run. Two starts by restart are never closer than `backoff::SPACING`.
+//! - Without dependencies, `pre_start` or `post_stop` their states are passed by.
+//! - `Waiting` ends when the supervisor, which knows the graph, says so. A restart doesn't wait again.
+//! - `Starting` lasts from the order to launch until its answer; see below for pid files. A program that runs is
+//!   `Running` at once; until it is ready (`Up::Awaited`) that counts, and is shown, as starting.
+//! - A run is good if it lived `startsecs` from ready on; then the next start is at once, else after the back-off.
+//!   A failed launch, `pre_start` or readiness is a short run. Two starts by restart are never closer than
+//!   `backoff::SPACING`.
 //! - `wanted` is the second dimension: what was told to stop isn't restarted, whatever its state was when it was told
 //!   so; a start during `Stopping` is done when the old life is gone.
 //! - With a pid file `Starting` is two states: ordered, and `Adopting`, which lasts until the daemon is adopted, and
 //!   again while a hand-over is awaited (`daemon`, `proxy`).
 //! - One life at a time: a launch is ordered only when the earlier life's main process is reaped and, unless
-//!   `stop.group: false`, its group is empty. Events carry their life; those of another one change nothing.
+//!   `stop.group: false`, its group is empty. Events carry their life; those of another one change nothing. The
+//!   commands beside it (`task`) have lives of their own.
 //! - An unexpected death with leftovers is `Stopping` too: the group gets the stop signal before its leader is reaped
 //!   (`death_signal`), SIGKILL after `stop.timeout` but at most `LEFTOVERS`.
+//! - Who isn't ready in time, healthy, or gives no sign of life (`observed`) is unfit: ended like one that was told to
+//!   stop (`halting`), judged like one that failed.
 
 use super::action::{Action, Part};
-use super::backoff::{Record, SPACING};
+use super::backoff::Record;
 use super::daemon::Adopting;
-use super::ending::{Ending, Living};
 use super::event::Fault;
+use super::halting::Halt;
+use super::judging::Over;
 use super::proxy::Proxy;
 use super::standing::{End, Standing};
+use super::task::Task;
+use super::watch::{Awaiting, Watch};
 use crate::model::exit::Exit;
-use crate::model::moment::{Mono, Spoken};
+use crate::model::moment::Mono;
 use crate::model::note::Note;
-use crate::model::service::{Restart, ServiceSpec, StopGroup};
+use crate::model::service::{ServiceSpec, StopGroup};
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use std::time::Duration;
-
-/// How long leftovers of an unexpected death may delay the next start (spec/supervision.md).
-const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// A service and where it stands.
 #[derive(Debug)]
 pub struct Service {
     pub spec: ServiceSpec,
     pub(super) unit: UnitId,
+    /// Of its program.
     pub(super) life: Life,
+    /// The last one that was given out, to its program or to a command beside it.
+    lives: Life,
     pub(super) state: State,
     pub(super) wanted: Wanted,
-    /// When the last life was launched.
-    launched: Option<Mono>,
+    /// When the last life began.
+    pub(super) launched: Option<Mono>,
+    /// All of it must be over by then, since it was told to stop.
+    pub(super) limit: Option<Mono>,
     pub record: Record,
     pub last_end: Option<End>,
+    /// What it said of itself (sd_notify's `STATUS=`).
+    pub status: Option<Box<str>>,
     /// Its time ran out when it was last told to stop.
     pub overran: bool,
 }
@@ -66,6 +81,12 @@ pub(super) enum Wanted {
 #[derive(Debug)]
 pub(super) enum State {
     Stopped,
+    /// For its dependencies; `told`: what was said of them last.
+    Waiting {
+        told: Option<Box<str>>,
+    },
+    /// `pre_start` is under way.
+    Preparing(Box<Task>),
     Starting,
     /// The starter of a forking daemon was started; see `daemon`.
     Adopting(Box<Adopting>),
@@ -73,15 +94,12 @@ pub(super) enum State {
     Running {
         pid: Pid,
         group: Option<Pid>,
-        since: Mono,
+        up: Up,
         proxy: Option<Box<Proxy>>,
     },
-    /// `starter`: of a forking daemon, if it still lives beside its daemon.
-    Stopping {
-        ending: Ending,
-        why: Why,
-        starter: Option<Pid>,
-    },
+    Stopping(Box<Halt>),
+    /// Nothing of the life is left but `post_stop`; then the verdict on it.
+    Clearing(Box<(Task, Over)>),
     Backoff {
         until: Mono,
     },
@@ -89,13 +107,26 @@ pub(super) enum State {
     Failed,
 }
 
-/// Why a life is being ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// It was told to stop.
-    Ordered,
-    /// It came to its end by itself after this long, and something of it is left.
-    Died { ran: Option<Duration> },
+/// Whether a program that runs is up.
+#[derive(Debug)]
+pub(super) enum Up {
+    Awaited(Box<Awaiting>),
+    /// `took`: from its start to readiness.
+    Since {
+        since: Mono,
+        took: Duration,
+        watch: Option<Box<Watch>>,
+    },
+}
+
+impl Up {
+    /// How long it has been up, if it is.
+    pub(super) fn ran(&self, now: Mono) -> Option<Duration> {
+        match self {
+            Up::Awaited(_) => None,
+            Up::Since { since, .. } => Some(now.since(*since)),
+        }
+    }
 }
 
 /// The end of a process.
@@ -117,26 +148,49 @@ impl Service {
             spec,
             unit,
             life: Life::default(),
+            lives: Life::default(),
             state: State::Stopped,
             wanted: Wanted::Down,
             launched: None,
+            limit: None,
             record: Record::default(),
             last_end: None,
+            status: None,
             overran: false,
         }
+    }
+
+    /// Its number.
+    pub fn unit(&self) -> UnitId {
+        self.unit
     }
 
     /// Where it stands.
     pub fn standing(&self) -> Standing {
         match &self.state {
             State::Stopped => Standing::Stopped,
-            State::Starting | State::Adopting(_) => Standing::Starting,
-            State::Running { pid, since, .. } => Standing::Running { pid: *pid, since: *since },
-            State::Stopping { ending, .. } => Standing::Stopping { pid: ending.pid() },
+            State::Waiting { .. } => Standing::Waiting,
+            State::Preparing(task) => Standing::Starting { pid: task.pid() },
+            State::Starting => Standing::Starting { pid: None },
+            State::Adopting(adopting) => Standing::Starting { pid: adopting.proxy.starter() },
+            State::Running { pid, up: Up::Awaited(_), .. } => Standing::Starting { pid: Some(*pid) },
+            State::Running { pid, up: Up::Since { since, .. }, .. } => Standing::Running { pid: *pid, since: *since },
+            State::Stopping(halt) => Standing::Stopping { pid: halt.ending.pid() },
+            State::Clearing(clearing) => Standing::Stopping { pid: clearing.0.pid() },
             State::Backoff { until } => Standing::Backoff { until: *until },
             State::Done => Standing::Done,
             State::Failed => Standing::Failed,
         }
+    }
+
+    /// Whether its program has been started in this life and hasn't ended.
+    pub fn program_runs(&self) -> bool {
+        matches!(self.state, State::Adopting(_) | State::Running { .. })
+    }
+
+    /// Whether wingmate itself sent SIGKILL to what runs of it.
+    pub fn sent_kill(&self) -> bool {
+        matches!(&self.state, State::Stopping(halt) if halt.ending.killed())
     }
 
     /// Whether nothing of it runs, and nothing will without being asked for.
@@ -144,64 +198,112 @@ impl Service {
         matches!(self.state, State::Stopped | State::Done | State::Failed)
     }
 
-    /// It is to run.
+    /// Whether it waits for its dependencies.
+    pub fn waits(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
+    /// It is to run: as soon as its dependencies are up, if it isn't restarted anyway.
     pub fn start(&mut self, now: Mono, actions: &mut Vec<Action>) {
         self.wanted = Wanted::Up;
         match self.state {
             State::Stopped | State::Done | State::Failed => {
                 self.record.ended(true);
-                self.launch(now, actions);
+                self.overran = false;
+                self.limit = None;
+                self.state = State::Waiting { told: None };
+                if self.spec.depends_on.is_empty() {
+                    self.begin_life(now, actions);
+                }
             }
-            State::Backoff { .. } => self.launch(now, actions),
-            State::Starting | State::Adopting(_) | State::Running { .. } | State::Stopping { .. } => {}
+            State::Backoff { .. } => self.begin_life(now, actions),
+            State::Waiting { .. }
+            | State::Preparing(_)
+            | State::Starting
+            | State::Adopting(_)
+            | State::Running { .. }
+            | State::Stopping(_)
+            | State::Clearing(_) => {}
         }
     }
 
-    /// It is to stop, within `limit` if that is less than its own `stop.timeout`.
-    pub fn stop(&mut self, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
-        self.wanted = Wanted::Down;
-        let limit = limit.min(self.spec.stop.timeout);
-        match &mut self.state {
-            State::Running { pid, group, proxy, .. } => {
-                let starter = proxy.as_ref().and_then(|proxy| proxy.starter()).filter(|starter| starter != pid);
-                let (pid, group) = (*pid, *group);
-                self.end_by_order(pid, group, starter, limit, now, actions);
+    /// Whether it was last asked to run.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted == Wanted::Up
+    }
+
+    /// It is down, and asked to be this from now on.
+    pub fn become_another(&mut self, spec: ServiceSpec) {
+        self.spec = spec;
+        self.record = Record::default();
+    }
+
+    /// What it waits for has come.
+    pub fn dependencies_are_up(&mut self, now: Mono, actions: &mut Vec<Action>) {
+        if self.waits() {
+            self.begin_life(now, actions);
+        }
+    }
+
+    /// What it waits for is still to come; said once, and again when that changes.
+    pub fn goes_on_waiting(&mut self, text: &str, actions: &mut Vec<Action>) {
+        let State::Waiting { told } = &mut self.state else { return };
+        if told.as_deref() != Some(text) {
+            *told = Some(text.into());
+            self.say(actions, Level::Info, format!("waiting ({text})"), "waiting", None);
+        }
+    }
+
+    /// A new life, with what has to be done before its program is launched.
+    pub(super) fn begin_life(&mut self, now: Mono, actions: &mut Vec<Action>) {
+        self.launched = Some(now);
+        match &self.spec.extras().pre_start {
+            None => self.launch(actions),
+            Some(hook) => {
+                let time = (hook.timeout, None);
+                let life = self.next_life();
+                let task = Task::order((self.unit, life), Part::PreStart, self.spec.stop, time, now, actions);
+                self.state = State::Preparing(Box::new(task));
+                self.say(actions, Level::Info, "starting (pre_start)".into(), "starting", None);
             }
-            State::Adopting(_) => self.stop_adopting(limit, now, actions),
-            State::Stopping { ending, .. } => ending.hasten(now + limit),
-            State::Backoff { .. } => self.hold(actions),
-            // The answer to the launch comes within the same turn; it finds that the service is wanted down.
-            State::Starting => {}
-            State::Stopped | State::Done | State::Failed => {}
         }
     }
 
-    pub(super) fn end_by_order(
-        &mut self,
-        pid: Pid,
-        group: Option<Pid>,
-        starter: Option<Pid>,
-        limit: Duration,
-        now: Mono,
-        actions: &mut Vec<Action>,
-    ) {
-        let living = Living { unit: self.unit, life: self.life, pid, group };
-        let ending = Ending::ordered(living, self.spec.stop, self.spec.stop.signal, limit, now, actions);
-        self.overran = false;
-        self.say(actions, Level::Info, self.stopping_text(limit), "stopping", Some(pid));
-        self.state = State::Stopping { ending, why: Why::Ordered, starter };
+    pub(super) fn launch(&mut self, actions: &mut Vec<Action>) {
+        self.life = self.next_life();
+        self.status = None;
+        self.state = State::Starting;
+        actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due: None });
     }
 
-    /// SIGKILL to whatever is left of it, now.
-    pub fn kill(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        if let State::Stopping { ending, .. } = &mut self.state {
-            ending.hasten(now);
-            self.expire(now, actions);
-        }
+    pub(super) fn next_life(&mut self) -> Life {
+        self.lives = self.lives.next();
+        self.lives
     }
 
-    /// The program runs.
+    /// The command beside its program that has this life.
+    fn task(&mut self, life: Life) -> Option<&mut Task> {
+        let task = match &mut self.state {
+            State::Preparing(task) => task,
+            State::Stopping(halt) => halt.command.as_mut()?,
+            State::Clearing(clearing) => &mut clearing.0,
+            State::Stopped
+            | State::Waiting { .. }
+            | State::Starting
+            | State::Adopting(_)
+            | State::Running { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed => return None,
+        };
+        Some(task).filter(|task| task.life == life)
+    }
+
+    /// The program, or a command beside it, runs.
     pub fn launched(&mut self, life: Life, pid: Pid, now: Mono, actions: &mut Vec<Action>) {
+        if let Some(task) = self.task(life) {
+            return task.launched(pid);
+        }
         if !matches!(self.state, State::Starting) || life != self.life {
             return self.stray(actions, "launched");
         }
@@ -210,18 +312,19 @@ impl Service {
                 let until = now + pidfile.timeout;
                 self.adopt(pid, until, actions);
             }
-            None => {
-                self.state = State::Running { pid, group: Some(pid), since: now, proxy: None };
-                self.say(actions, Level::Info, format!("running (pid {pid})"), "running", Some(pid));
-            }
+            None => self.runs(pid, Some(pid), None, now, actions),
         }
         if self.wanted == Wanted::Down {
-            self.stop(self.spec.stop.timeout, now, actions);
+            self.stop(None, now, actions);
         }
     }
 
-    /// The program could not be started.
+    /// The program, or a command beside it, could not be started.
     pub fn launch_failed(&mut self, life: Life, fault: Fault, now: Mono, actions: &mut Vec<Action>) {
+        if let Some(task) = self.task(life) {
+            let outcome = task.launch_failed(&fault);
+            return self.task_is_over(outcome, now, actions);
+        }
         if !matches!(self.state, State::Starting) || life != self.life {
             return self.stray(actions, "launch failed");
         }
@@ -243,87 +346,82 @@ impl Service {
             State::Running { .. }
             | State::Adopting(_)
             | State::Stopped
+            | State::Waiting { .. }
+            | State::Preparing(_)
             | State::Starting
-            | State::Stopping { .. }
+            | State::Stopping(_)
+            | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
             | State::Failed => None,
         }
     }
 
-    /// A process of this life has ended.
+    /// A process of this life, or a command beside it, has ended.
     pub fn exited(&mut self, life: Life, death: Death, now: Mono, actions: &mut Vec<Action>) {
+        if let Some(task) = self.task(life) {
+            if let Some(outcome) = task.exited(death, now, actions) {
+                self.task_is_over(outcome, now, actions);
+            }
+            return;
+        }
         if life != self.life {
             return self.stray(actions, "exited");
         }
         match &mut self.state {
             State::Adopting(_) | State::Running { proxy: Some(_), .. } => self.forker_exited(death, now, actions),
-            State::Running { pid, since, .. } if *pid == death.pid => {
-                let ran = now.since(*since);
+            State::Running { pid, up, .. } if *pid == death.pid => {
+                let ran = up.ran(now);
                 self.died(death, ran, now, actions);
             }
-            State::Stopping { ending, starter, .. } => {
-                if *starter == Some(death.pid) {
-                    *starter = None;
+            // It has named another as its main process (sd_notify's MAINPID=).
+            State::Running { .. } => {}
+            State::Stopping(halt) => {
+                if halt.starter == Some(death.pid) {
+                    halt.starter = None;
                 }
-                if ending.pid() == Some(death.pid) {
-                    ending.exited(death.pid, death.exit, death.group_lives, now, actions);
-                    self.last_end = death.exit.map(End::Exited).or(self.last_end.take());
+                if halt.ending.pid() == Some(death.pid) {
+                    halt.ending.exited(death.pid, death.exit, death.group_lives, now, actions);
+                    if halt.keeps_end() {
+                        self.last_end = death.exit.map(End::Exited).or(self.last_end.take());
+                    }
                 }
                 self.when_gone(now, actions);
             }
-            State::Running { .. }
-            | State::Stopped
+            State::Stopped
+            | State::Waiting { .. }
+            | State::Preparing(_)
             | State::Starting
+            | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
             | State::Failed => self.stray(actions, "exited"),
         }
     }
 
-    /// The main process died by itself.
-    fn died(&mut self, death: Death, ran: Duration, now: Mono, actions: &mut Vec<Action>) {
-        let Some(exit) = death.exit else { return self.stray(actions, "exited in an unknown way") };
-        self.last_end = Some(End::Exited(exit));
-        let text = format!("{exit} after {}", Spoken(ran));
-        if death.group_lives && self.spec.stop.group != StopGroup::Main {
-            self.clear_up(death.pid, Some(exit), &text, Some(ran), now, actions);
-        } else {
-            self.ended(Some(ran), self.succeeded(exit), &text, now, actions);
-        }
-    }
-
-    /// Waits until nothing is left of a dead leader's group, which has had its stop signal.
-    pub(super) fn clear_up(
-        &mut self,
-        leader: Pid,
-        exit: Option<Exit>,
-        text: &str,
-        ran: Option<Duration>,
-        now: Mono,
-        actions: &mut Vec<Action>,
-    ) {
-        let living = Living { unit: self.unit, life: self.life, pid: leader, group: Some(leader) };
-        let limit = self.spec.stop.timeout.min(LEFTOVERS);
-        let ending = Ending::leftovers(living, exit, self.spec.stop, limit, now);
-        self.state = State::Stopping { ending, why: Why::Died { ran }, starter: None };
-        self.say(actions, Level::Warn, format!("{text}; ending what it left behind"), "stopping", Some(leader));
-    }
-
     /// The group of this life was seen empty.
     pub fn group_gone(&mut self, life: Life, now: Mono, actions: &mut Vec<Action>) {
+        if let Some(task) = self.task(life) {
+            if let Some(outcome) = task.group_gone() {
+                self.task_is_over(outcome, now, actions);
+            }
+            return;
+        }
         if life != self.life {
             return;
         }
         match &mut self.state {
-            State::Stopping { ending, .. } => {
-                ending.group_gone();
+            State::Stopping(halt) => {
+                halt.ending.group_gone();
                 self.when_gone(now, actions);
             }
             State::Adopting(adopting) => adopting.group = None,
             State::Stopped
+            | State::Waiting { .. }
+            | State::Preparing(_)
             | State::Starting
             | State::Running { .. }
+            | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
             | State::Failed => {}
@@ -332,148 +430,60 @@ impl Service {
 
     /// The group that is awaited, when it may have been emptied by an orphan's end.
     pub fn awaited_group(&self) -> Option<(Life, Pid)> {
-        let group = match &self.state {
-            State::Stopping { ending, .. } => ending.awaited_group(),
-            State::Adopting(adopting) => adopting.orphaned_group(),
+        let of_life = |group: Option<Pid>| group.map(|group| (self.life, group));
+        match &self.state {
+            State::Stopping(halt) => {
+                let command = || halt.command.as_ref().and_then(Task::awaited_group);
+                of_life(halt.ending.awaited_group()).or_else(command)
+            }
+            State::Adopting(adopting) => of_life(adopting.orphaned_group()),
+            State::Preparing(task) => task.awaited_group(),
+            State::Clearing(clearing) => clearing.0.awaited_group(),
             State::Stopped
+            | State::Waiting { .. }
             | State::Starting
             | State::Running { .. }
             | State::Backoff { .. }
             | State::Done
             | State::Failed => None,
-        };
-        group.map(|group| (self.life, group))
+        }
     }
 
     /// When it has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         match &self.state {
             State::Backoff { until } => Some(*until),
-            State::Stopping { ending, .. } => ending.deadline(),
+            State::Stopping(halt) => halt.deadline(),
             State::Adopting(adopting) => adopting.proxy.deadline(),
-            State::Stopped | State::Starting | State::Running { .. } | State::Done | State::Failed => None,
+            State::Preparing(task) => task.deadline(),
+            State::Clearing(clearing) => clearing.0.deadline(),
+            State::Running { up: Up::Awaited(awaiting), .. } => Some(awaiting.deadline()),
+            State::Running { up: Up::Since { watch, .. }, .. } => watch.as_ref().and_then(|watch| watch.deadline()),
+            State::Stopped | State::Waiting { .. } | State::Starting | State::Done | State::Failed => None,
         }
     }
 
     /// Does what is due.
     pub fn expire(&mut self, now: Mono, actions: &mut Vec<Action>) {
         match &mut self.state {
-            State::Backoff { until } if *until <= now => self.launch(now, actions),
-            State::Stopping { ending, why, .. } => {
-                ending.expire(now, actions);
-                self.overran |= ending.killed() && *why == Why::Ordered;
+            State::Backoff { until } if *until <= now => self.begin_life(now, actions),
+            State::Stopping(halt) => {
+                halt.expire(now, actions);
+                self.overran |= halt.ending.killed() && halt.is_ordered();
             }
             State::Adopting(adopting) => {
                 let step = adopting.proxy.expire(now);
                 self.follow(step, now, actions);
             }
+            State::Preparing(task) => task.expire(now, actions),
+            State::Clearing(clearing) => clearing.0.expire(now, actions),
+            State::Running { .. } => self.observe(now, actions),
             State::Backoff { .. }
             | State::Stopped
+            | State::Waiting { .. }
             | State::Starting
-            | State::Running { .. }
             | State::Done
             | State::Failed => {}
-        }
-    }
-
-    /// From now on it isn't restarted when it ends: everything is about to be stopped, wave by wave. An order to
-    /// launch that wasn't carried out yet is taken back by the caller.
-    pub fn hold(&mut self, actions: &mut Vec<Action>) {
-        self.wanted = Wanted::Down;
-        if let State::Backoff { .. } | State::Starting = self.state {
-            self.state = State::Stopped;
-            self.say(actions, Level::Info, "stopped".into(), "stopped", None);
-        }
-    }
-
-    fn when_gone(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        let State::Stopping { ending, why, starter } = &self.state else { return };
-        if !ending.gone() {
-            return;
-        }
-        let (why, exit, killed) = (*why, ending.exit, ending.killed());
-        if let Some(starter) = *starter {
-            return self.end_by_order(starter, Some(starter), None, self.spec.stop.timeout, now, actions);
-        }
-        let success = exit.is_some_and(|exit| self.succeeded(exit)) && !matches!(self.last_end, Some(End::Lost(_)));
-        match why {
-            Why::Died { ran } => self.ended(ran, success, "nothing is left of it", now, actions),
-            Why::Ordered => {
-                self.state = State::Stopped;
-                let exit = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
-                let over = if killed { " (its time was over)" } else { "" };
-                let level = if killed { Level::Warn } else { Level::Info };
-                self.say(actions, level, format!("stopped{exit}{over}"), "stopped", None);
-                if self.wanted == Wanted::Up {
-                    self.launch(now, actions);
-                }
-            }
-        }
-    }
-
-    /// The verdict on a run that ended by itself: restart now or later, or never again. `ran`: how long it was up;
-    /// `None`: it never was.
-    pub(super) fn ended(
-        &mut self,
-        ran: Option<Duration>,
-        success: bool,
-        text: &str,
-        now: Mono,
-        actions: &mut Vec<Action>,
-    ) {
-        self.record.ended(ran.is_some_and(|ran| ran >= self.spec.startsecs));
-        if self.wanted == Wanted::Down {
-            self.state = State::Stopped;
-            return self.say(actions, Level::Info, format!("{text}; stopped"), "stopped", None);
-        }
-        let again = match self.spec.restart {
-            Restart::Always => true,
-            Restart::OnFailure => !success,
-            Restart::Never => false,
-        };
-        if !again {
-            let (state, level, name) =
-                if success { (State::Done, Level::Info, "done") } else { (State::Failed, Level::Error, "failed") };
-            self.state = state;
-            return self.say(actions, level, format!("{text}; {name}, not to be restarted"), name, None);
-        }
-        if self.record.exhausted(self.spec.max_restarts, now) {
-            self.state = State::Failed;
-            return self.say(actions, Level::Error, format!("{text}; failed: max_restarts reached"), "failed", None);
-        }
-        self.record.restarted(self.spec.max_restarts, now);
-        let earliest = self.launched.map_or(now, |launched| launched + SPACING);
-        let until = (now + self.record.delay(self.spec.backoff)).max(earliest);
-        let level = if success { Level::Info } else { Level::Warn };
-        match self.record.short_in_a_row {
-            0 => self.say(actions, level, format!("{text}; restart at once"), "backoff", None),
-            count => {
-                let delay = Spoken(until.since(now));
-                self.say(actions, level, format!("{text}; restart in {delay} ({count} in a row)"), "backoff", None);
-            }
-        }
-        if until <= now {
-            self.launch(now, actions);
-        } else {
-            self.state = State::Backoff { until };
-        }
-    }
-
-    fn launch(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        self.life = self.life.next();
-        self.launched = Some(now);
-        self.state = State::Starting;
-        actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due: None });
-    }
-
-    pub(super) fn succeeded(&self, exit: Exit) -> bool {
-        matches!(exit, Exit::Code(code) if self.spec.success_codes.contains(&code))
-    }
-
-    fn stopping_text(&self, limit: Duration) -> String {
-        match self.spec.stop.signal {
-            Some(signal) => format!("stopping ({signal}, up to {})", Spoken(limit)),
-            None => format!("stopping (up to {})", Spoken(limit)),
         }
     }
 
@@ -486,7 +496,7 @@ impl Service {
         pid: Option<Pid>,
     ) {
         let status = match state {
-            "running" | "starting" => None,
+            "running" | "starting" | "waiting" => None,
             _ => self.last_end.as_ref().map(End::status),
         };
         actions.push(Action::Say(Note {

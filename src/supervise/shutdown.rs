@@ -1,10 +1,13 @@
 //! The shutdown's plan: one budget, waves, shares, and the last act. Times and order only; the supervisor does it.
 //!
 //! ```text
-//! Waves ──all units gone──▶ LastTerm ──500 ms──▶ LastKill ──nothing left, or the budget is over──▶ leave
-//!   └───────────── final kill, second signal ────────▲
+//! Delay ──over, second signal──▶ Waves ──all units gone──▶ LastTerm ──500 ms──▶ LastKill ──nothing left,
+//!                                  └───────────── final kill, second signal ────────▲       budget over──▶ leave
 //! ```
 //!
+//! - During `shutdown.delay` everything stays as it is, but no job starts; it counts into the budget.
+//! - Main command and jobs are the first wave; a service is in the wave after the last of those that depend on it, but
+//!   needn't wait for all of that: it is told to stop as soon as everything that depends on it has gone.
 //! - `FINAL_KILL` before the budget is over, everything that still lives is killed: what remains is for reaping,
 //!   draining and leaving.
 //! - A wave's share is the time left until the final kill, divided by the non-empty waves left, itself included: so
@@ -32,10 +35,10 @@ pub struct Shutdown {
     pub deadline: Mono,
     final_kill: Mono,
     pub phase: Phase,
-    /// The waves that haven't begun, the next one first.
-    pub waves: Vec<Vec<UnitId>>,
-    /// The units of the wave that is being stopped.
-    pub current: Vec<UnitId>,
+    /// Every unit's wave, by its number.
+    pub waves: Vec<usize>,
+    /// The units that haven't been told to stop.
+    pub pending: Vec<UnitId>,
     /// The main command's stop signal: the one that came, or TERM.
     pub signal: Signal,
     /// When it was last looked, nobody was left who could be signalled.
@@ -53,6 +56,9 @@ pub fn budget_for(stop_timeout: Duration, budget: Duration) -> Option<Duration> 
 /// How far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    Delay {
+        until: Mono,
+    },
     Waves,
     /// TERM went to all that is left; KILL follows then.
     LastTerm {
@@ -63,8 +69,8 @@ pub enum Phase {
 }
 
 impl Shutdown {
-    /// A shutdown that begins now and must be over after `timeout`.
-    pub fn new(reason: Reason, signal: Signal, waves: Vec<Vec<UnitId>>, timeout: Duration, now: Mono) -> Shutdown {
+    /// A shutdown that begins now and must be over after `timeout`; nothing is stopped for as long as `delay` says.
+    pub fn new(reason: Reason, signal: Signal, timeout: Duration, delay: Duration, now: Mono) -> Shutdown {
         // A budget too short for the usual margin keeps half of itself.
         let final_kill = now + timeout.saturating_sub(FINAL_KILL).max(timeout / 2);
         Shutdown {
@@ -72,13 +78,18 @@ impl Shutdown {
             began: now,
             deadline: now + timeout,
             final_kill,
-            phase: Phase::Waves,
-            waves,
-            current: Vec::new(),
+            phase: Phase::Delay { until: (now + delay).min(final_kill) },
+            waves: Vec::new(),
+            pending: Vec::new(),
             signal,
             nobody_left: false,
             named_beyond: false,
         }
+    }
+
+    /// Whether nothing has been stopped yet.
+    pub fn is_delayed(&self) -> bool {
+        matches!(self.phase, Phase::Delay { .. })
     }
 
     /// Whether a stop signal at `now` is a second one, and not the first repeated.
@@ -104,6 +115,7 @@ impl Shutdown {
     /// When the plan has something to do.
     pub fn next(&self) -> Mono {
         match self.phase {
+            Phase::Delay { until } => until,
             Phase::Waves => self.final_kill,
             Phase::LastTerm { until } => until,
             Phase::LastKill => self.deadline,
@@ -116,7 +128,7 @@ mod tests {
     use super::*;
 
     fn shutdown(timeout: Duration) -> Shutdown {
-        Shutdown::new(Reason::Asked(Signal::TERM), Signal::TERM, Vec::new(), timeout, Mono::default())
+        Shutdown::new(Reason::Asked(Signal::TERM), Signal::TERM, timeout, Duration::ZERO, Mono::default())
     }
 
     #[test]

@@ -41,10 +41,22 @@ impl fmt::Display for End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     Stopped,
-    Starting,
-    Running { pid: Pid, since: Mono },
-    Stopping { pid: Option<Pid> },
-    Backoff { until: Mono },
+    /// For its dependencies.
+    Waiting,
+    /// Its program, once it runs, isn't ready yet.
+    Starting {
+        pid: Option<Pid>,
+    },
+    Running {
+        pid: Pid,
+        since: Mono,
+    },
+    Stopping {
+        pid: Option<Pid>,
+    },
+    Backoff {
+        until: Mono,
+    },
     Done,
     Failed,
 }
@@ -54,7 +66,8 @@ impl Standing {
     pub fn name(self) -> &'static str {
         match self {
             Standing::Stopped => "stopped",
-            Standing::Starting => "starting",
+            Standing::Waiting => "waiting",
+            Standing::Starting { .. } => "starting",
             Standing::Running { .. } => "running",
             Standing::Stopping { .. } => "stopping",
             Standing::Backoff { .. } => "backoff",

@@ -12,7 +12,8 @@ impl Supervisor {
         let mut rows = vec![["UNIT", "STATE", "PID", "UP", "RESTARTS", "LAST EXIT", "NOTE"].map(str::to_owned)];
         for unit in &self.units {
             rows.push(match unit {
-                Unit::Service(service) => service_row(service, now),
+                Unit::Service(service) => self.service_row(service, now),
+                Unit::Gone => continue,
                 Unit::Job(job) => [
                     job.spec.name.clone(),
                     job.state_name().to_owned(),
@@ -31,25 +32,30 @@ impl Supervisor {
         }
         aligned(&rows)
     }
-}
 
-fn service_row(service: &Service, now: Now) -> [String; 7] {
-    let standing = service.standing();
-    let (pid, up, note) = match standing {
-        Standing::Running { pid, since } => (Some(pid), Spoken(now.mono.since(since)).to_string(), String::new()),
-        Standing::Stopping { pid } => (pid, dash(), String::new()),
-        Standing::Backoff { until } => (None, dash(), format!("restart in {}", Spoken(until.since(now.mono)))),
-        Standing::Starting | Standing::Stopped | Standing::Done | Standing::Failed => (None, dash(), String::new()),
-    };
-    [
-        service.spec.name.clone(),
-        standing.name().to_owned(),
-        number(pid),
-        up,
-        service.record.restarts.to_string(),
-        service.last_end.as_ref().map_or_else(dash, |end: &End| end.status().to_string()),
-        note,
-    ]
+    fn service_row(&self, service: &Service, now: Now) -> [String; 7] {
+        let standing = service.standing();
+        let (pid, up, note) = match standing {
+            Standing::Running { pid, since } => {
+                let after = service.ready_after().map(|took| format!("ready after {}", Spoken(took)));
+                (Some(pid), Spoken(now.mono.since(since)).to_string(), after.unwrap_or_default())
+            }
+            Standing::Starting { pid } | Standing::Stopping { pid } => (pid, dash(), String::new()),
+            Standing::Backoff { until } => (None, dash(), format!("restart in {}", Spoken(until.since(now.mono)))),
+            Standing::Waiting => (None, dash(), self.waits_for(service.unit()).unwrap_or_default()),
+            Standing::Stopped | Standing::Done | Standing::Failed => (None, dash(), String::new()),
+        };
+        let said = service.status.as_deref().map(str::to_owned);
+        [
+            service.spec.name.clone(),
+            standing.name().to_owned(),
+            number(pid),
+            up,
+            service.record.restarts.to_string(),
+            service.last_end.as_ref().map_or_else(dash, |end: &End| end.status().to_string()),
+            said.unwrap_or(note),
+        ]
+    }
 }
 
 fn dash() -> String {

@@ -1,6 +1,6 @@
 //! How the supervisor stops everything: it performs the shutdown's plan on the units.
 
-use super::action::Action;
+use super::action::{Action, Part};
 use super::event::Rest;
 use super::shutdown::{Phase, Shutdown};
 use super::verdict::Reason;
@@ -13,54 +13,91 @@ use crate::model::unit::UnitId;
 use std::time::Duration;
 
 impl Supervisor {
-    /// Begins the shutdown; `signal` is the main command's stop signal.
+    /// Begins the shutdown; `signal` is the main command's stop signal. Only a shutdown that was asked for is delayed:
+    /// where a unit's end is the reason, nobody is served any more.
     pub(super) fn stop_everything(&mut self, reason: Reason, signal: Signal, now: Now) {
-        // Launches are answered in the turn that ordered them, so whatever is starting is ordered in this list.
-        self.actions.retain(|action| !matches!(action, Action::Launch { .. }));
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for index in 0..self.units.len() {
-            let unit = number(index);
-            self.with(unit, |machine, actions| match machine {
+        let delay = match reason {
+            Reason::Asked(_) => self.shutdown_delay,
+            Reason::Main(_) | Reason::Critical { .. } | Reason::MainWaitsFor { .. } | Reason::NothingLeft { .. } => {
+                Duration::ZERO
+            }
+        };
+        let shutdown = Shutdown::new(reason, signal, self.shutdown_timeout, delay, now.mono);
+        let (text, level) = match &shutdown.reason {
+            reason @ Reason::Asked(_) => (reason.to_string(), Level::Info),
+            reason => (reason.to_string(), Level::Warn),
+        };
+        self.shutdown = Some(shutdown);
+        self.actions.push(Action::Notify("STOPPING=1"));
+        if delay.is_zero() {
+            self.begin_waves(&text, level);
+        } else {
+            self.say(level, format!("stopping in {}: {text}", Spoken(delay)));
+        }
+    }
+
+    /// Units are stopped from now on; none is started any more.
+    fn begin_waves(&mut self, text: &str, level: Level) {
+        // Launches are answered in the turn that ordered them, so whatever is starting is ordered in this list. What
+        // stops a unit, or clears up after it, is still to run.
+        self.actions.retain(|action| !matches!(action, Action::Launch { part: Part::Program | Part::PreStart, .. }));
+        let mut waves = self.graph.levels(self.units.len());
+        for (index, wave) in waves.iter_mut().enumerate() {
+            self.with(number(index), |machine, actions| match machine {
                 Unit::Service(service) => {
                     service.hold(actions);
-                    second.push(unit);
+                    *wave += 1;
                 }
-                Unit::Job(job) => {
-                    job.hold();
-                    first.push(unit);
-                }
-                Unit::Main(_) => first.push(unit),
+                Unit::Job(job) => job.hold(),
+                Unit::Main(_) | Unit::Gone => {}
             });
         }
         let up = self.units.iter().filter(|unit| !unit.is_down()).count();
-        let level = match (&reason, up) {
-            // The very last line says the same.
-            (_, 0) => Level::Debug,
-            (Reason::Asked(_), _) => Level::Info,
-            (_, _) => Level::Warn,
-        };
+        // The very last line says the same.
+        let level = if up == 0 { Level::Debug } else { level };
         let plural = if up == 1 { "" } else { "s" };
-        self.say(level, format!("stopping: {reason}; {up} unit{plural} to stop"));
-        self.shutdown = Some(Shutdown::new(reason, signal, vec![first, second], self.shutdown_timeout, now.mono));
+        self.say(level, format!("stopping: {text}; {up} unit{plural} to stop"));
+        let pending = (0..self.units.len()).map(number).filter(|unit| !self.is_down(*unit)).collect();
+        if let Some(shutdown) = &mut self.shutdown {
+            (shutdown.waves, shutdown.pending) = (waves, pending);
+            shutdown.phase = Phase::Waves;
+        }
     }
 
-    /// A stop signal during the shutdown: what is left is killed, unless it is the first one repeated.
+    /// A stop signal during the shutdown, unless it is the first one repeated: ends the delay, else what is left is
+    /// killed.
     pub(super) fn stop_again(&mut self, signal: Signal, now: Mono) {
         let Some(shutdown) = &self.shutdown else { return };
-        if shutdown.is_second(now) && shutdown.phase != Phase::LastKill {
-            self.say(Level::Warn, format!("{signal} again: killing what is left"));
-            self.kill_everything(now);
+        if !shutdown.is_second(now) {
+            return;
+        }
+        match shutdown.phase {
+            Phase::Delay { .. } => self.begin_waves(&format!("{signal} again"), Level::Info),
+            Phase::Waves | Phase::LastTerm { .. } => {
+                self.say(Level::Warn, format!("{signal} again: killing what is left"));
+                self.kill_everything(now);
+            }
+            Phase::LastKill => {}
         }
     }
 
     pub(super) fn go_on_stopping(&mut self, now: Mono) {
         let Some(shutdown) = &self.shutdown else { return };
+        if let Phase::Delay { until } = shutdown.phase {
+            // The end of the main command is the end of waiting.
+            if now < until && self.main().is_none_or(|(_, main)| main.end().is_none()) {
+                return;
+            }
+            let text = shutdown.reason.to_string();
+            return self.begin_waves(&text, Level::Info);
+        }
         if shutdown.final_kill_due(now) {
             return self.kill_everything(now);
         }
         let (look_again, down) = (std::mem::take(&mut self.look_again), self.all_down());
         match shutdown.phase {
-            Phase::Waves => self.next_wave(now),
+            Phase::Delay { .. } => {}
+            Phase::Waves => self.next_waves(now),
             // A unit's end is on its way, even if nothing else can be reached.
             Phase::LastTerm { .. } | Phase::LastKill if shutdown.nobody_left && down => self.leave(now),
             Phase::LastTerm { until } if until <= now => self.last_kill(),
@@ -72,42 +109,58 @@ impl Supervisor {
     }
 
     fn all_down(&self) -> bool {
-        (0..self.units.len()).all(|index| self.is_down(number(index)))
+        self.units.iter().all(Unit::is_down)
     }
 
-    /// Begins the next wave when the one before is down; after the last, the last act.
-    fn next_wave(&mut self, now: Mono) {
-        loop {
-            let Some(shutdown) = &self.shutdown else { return };
-            if !shutdown.current.iter().all(|unit| self.is_down(*unit)) {
-                return;
+    /// Stops every unit that nothing is left of that depends on it; when all are down, the last act.
+    fn next_waves(&mut self, now: Mono) {
+        let Some(shutdown) = &self.shutdown else { return };
+        // Which waves still have somebody in them: their shares are counted by that.
+        let mut peopled = vec![false; self.units.len() + 1];
+        for (unit, wave) in self.units.iter().zip(&shutdown.waves) {
+            if let Some(peopled) = peopled.get_mut(*wave).filter(|_| !unit.is_down()) {
+                *peopled = true;
             }
-            let left = shutdown.waves.iter().filter(|wave| wave.iter().any(|unit| !self.is_down(*unit))).count();
-            let share = shutdown.share(left, now);
-            let Some(shutdown) = &mut self.shutdown else { return };
-            if shutdown.waves.is_empty() {
+        }
+        if !peopled.contains(&true) {
+            if let Some(shutdown) = &mut self.shutdown {
                 shutdown.last_term(now);
-                return self.actions.push(Action::SignalRest(Signal::TERM));
             }
-            let wave = shutdown.waves.remove(0);
-            shutdown.current.clone_from(&wave);
-            for unit in wave {
-                self.stop_unit(unit, share, now);
-            }
+            return self.actions.push(Action::SignalRest(Signal::TERM));
+        }
+        let first = peopled.first().copied().unwrap_or_default();
+        let wave = |unit: UnitId| shutdown.waves.get(unit.0 as usize).copied().unwrap_or_default();
+        let is_due = |unit: UnitId| match wave(unit) {
+            0 => true,
+            _ => !first && self.graph.needed_by(unit).iter().all(|by| self.is_down(*by)),
+        };
+        let (due, later): (Vec<UnitId>, Vec<UnitId>) = shutdown.pending.iter().partition(|unit| is_due(**unit));
+        let left = |wave: usize| peopled.iter().skip(wave).filter(|peopled| **peopled).count();
+        let due: Vec<(UnitId, Duration)> =
+            due.into_iter().map(|unit| (unit, shutdown.share(left(wave(unit)), now))).collect();
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.pending = later;
+        }
+        for (unit, share) in due {
+            self.stop_unit(unit, share, now);
         }
     }
 
     fn stop_unit(&mut self, unit: UnitId, limit: Duration, now: Mono) {
         let signal = self.shutdown.as_ref().map_or(Signal::TERM, |shutdown| shutdown.signal);
         self.with(unit, |machine, actions| match machine {
-            Unit::Service(service) => service.stop(limit, now, actions),
+            Unit::Service(service) => service.stop(Some(limit), now, actions),
             Unit::Job(job) => job.stop(limit, now, actions),
             Unit::Main(main) => main.stop(signal, limit, now, actions),
+            Unit::Gone => {}
         });
     }
 
     /// SIGKILL to everything that is left; what hasn't had its stop signal gets it first.
     fn kill_everything(&mut self, now: Mono) {
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.pending.clear();
+        }
         for index in 0..self.units.len() {
             let unit = number(index);
             self.stop_unit(unit, Duration::ZERO, now);
@@ -138,7 +191,7 @@ impl Supervisor {
         match self.shutdown.as_ref().map(|shutdown| shutdown.phase) {
             Some(Phase::LastKill) => self.leave(now),
             Some(Phase::LastTerm { .. }) => self.look_again = true,
-            Some(Phase::Waves) | None => {}
+            Some(Phase::Delay { .. } | Phase::Waves) | None => {}
         }
     }
 

@@ -4,6 +4,7 @@ use super::action::Action;
 use super::job::Job;
 use super::main_command::MainCommand;
 use super::service::Service;
+use super::standing::Standing;
 use crate::model::command::ProcessSpec;
 use crate::model::moment::Mono;
 use crate::model::unit::{Life, MAIN, Pid};
@@ -14,6 +15,24 @@ pub(super) enum Unit {
     Service(Box<Service>),
     Job(Box<Job>),
     Main(Box<MainCommand>),
+    /// It was taken out of the configuration, and nothing of it is left. Its number stays.
+    Gone,
+}
+
+/// How far a unit has come, as far as others wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Milestone {
+    /// It isn't there, or was told to stop.
+    Down,
+    /// For its own dependencies.
+    Waits,
+    /// On its way up, or down.
+    Between,
+    /// Its program runs.
+    Started,
+    Up,
+    Done,
+    Failed,
 }
 
 impl Unit {
@@ -22,22 +41,53 @@ impl Unit {
             Unit::Service(service) => &service.spec.name,
             Unit::Job(job) => &job.spec.name,
             Unit::Main(_) => MAIN,
+            Unit::Gone => "",
         }
     }
 
     /// What its process is made from.
-    pub(super) fn process(&self) -> &ProcessSpec {
+    pub(super) fn process(&self) -> Option<&ProcessSpec> {
         match self {
-            Unit::Service(service) => &service.spec.process,
-            Unit::Job(job) => &job.spec.process,
-            Unit::Main(main) => &main.process,
+            Unit::Service(service) => Some(&service.spec.process),
+            Unit::Job(job) => Some(&job.spec.process),
+            Unit::Main(main) => Some(&main.process),
+            Unit::Gone => None,
+        }
+    }
+
+    /// How far it has come.
+    pub(super) fn milestone(&self) -> Milestone {
+        match self {
+            Unit::Service(service) => match service.standing() {
+                Standing::Stopped => Milestone::Down,
+                Standing::Waiting => Milestone::Waits,
+                Standing::Starting { .. } if service.program_runs() => Milestone::Started,
+                Standing::Starting { .. } | Standing::Stopping { .. } | Standing::Backoff { .. } => Milestone::Between,
+                Standing::Running { .. } => Milestone::Up,
+                Standing::Done => Milestone::Done,
+                Standing::Failed => Milestone::Failed,
+            },
+            Unit::Job(_) | Unit::Gone => Milestone::Down,
+            Unit::Main(main) if main.waits() => Milestone::Waits,
+            Unit::Main(main) if main.is_down() => Milestone::Down,
+            Unit::Main(_) => Milestone::Started,
+        }
+    }
+
+    /// Whether SIGKILL was sent to it for its time was over.
+    pub(super) fn sent_kill(&self) -> bool {
+        match self {
+            Unit::Service(service) => service.sent_kill(),
+            Unit::Job(job) => job.sent_kill(),
+            Unit::Main(main) => main.sent_kill(),
+            Unit::Gone => false,
         }
     }
 
     pub(super) fn service(&self) -> Option<&Service> {
         match self {
             Unit::Service(service) => Some(service),
-            Unit::Job(_) | Unit::Main(_) => None,
+            Unit::Job(_) | Unit::Main(_) | Unit::Gone => None,
         }
     }
 
@@ -47,6 +97,7 @@ impl Unit {
             Unit::Service(service) => service.deadline(),
             Unit::Job(job) => job.deadline(),
             Unit::Main(main) => main.deadline(),
+            Unit::Gone => None,
         }
     }
 
@@ -56,6 +107,7 @@ impl Unit {
             Unit::Service(service) => service.expire(now, actions),
             Unit::Job(job) => job.expire(now, actions),
             Unit::Main(main) => main.expire(now, actions),
+            Unit::Gone => {}
         }
     }
 
@@ -65,6 +117,7 @@ impl Unit {
             Unit::Service(service) => service.kill(now, actions),
             Unit::Job(job) => job.kill(now, actions),
             Unit::Main(main) => main.kill(now, actions),
+            Unit::Gone => {}
         }
     }
 
@@ -74,6 +127,7 @@ impl Unit {
             Unit::Service(service) => service.is_down(),
             Unit::Job(job) => job.is_down(),
             Unit::Main(main) => main.is_down(),
+            Unit::Gone => true,
         }
     }
 
@@ -83,6 +137,7 @@ impl Unit {
             Unit::Service(service) => service.overran,
             Unit::Job(job) => job.overran,
             Unit::Main(main) => main.overran,
+            Unit::Gone => false,
         }
     }
 
@@ -92,6 +147,7 @@ impl Unit {
             Unit::Service(service) => service.awaited_group(),
             Unit::Job(job) => job.awaited_group(),
             Unit::Main(main) => main.awaited_group(),
+            Unit::Gone => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Whether and why wingmate ends, and the exit status that follows (spec/cli.md). The first reason decides.
 
 use super::Supervisor;
+use super::action::Action;
 use super::service::Service;
 use super::standing::{End, Standing};
 use super::unit::Unit;
@@ -19,7 +20,7 @@ pub enum Reason {
     /// A critical unit ended for good.
     Critical { name: String, end: End, done: bool, restarts: u32, since: Duration },
     /// The main command can't be started, because what it waits for has failed.
-    MainWaitsFor { name: String },
+    MainWaitsFor { name: String, why: String },
     /// Nothing is left that can run by itself; `failed` names what didn't end well.
     NothingLeft { failed: Vec<String> },
 }
@@ -49,7 +50,7 @@ impl fmt::Display for Reason {
                 let plural = if *restarts == 1 { "" } else { "s" };
                 write!(f, "critical service {name} {end} after {restarts} restart{plural} in {}", Spoken(*since))
             }
-            Reason::MainWaitsFor { name } => write!(f, "main command not started: {name} failed"),
+            Reason::MainWaitsFor { name, why } => write!(f, "main command not started: {name} {why}"),
             Reason::NothingLeft { failed } if failed.is_empty() => f.write_str("nothing is left to run: all is done"),
             Reason::NothingLeft { failed } => write!(f, "nothing is left to run: failed: {}", failed.join(", ")),
         }
@@ -89,22 +90,43 @@ impl Supervisor {
         if let Some(end) = main.end() {
             return Some(Reason::Main(end));
         }
-        let failed = self.services().find(|service| main.waits() && service.standing() == Standing::Failed)?;
-        Some(Reason::MainWaitsFor { name: failed.spec.name.clone() })
+        let in_vain = |service: &Service| {
+            let standing = service.standing();
+            standing == Standing::Failed || (standing == Standing::Waiting && self.waits_in_vain(service.unit()))
+        };
+        let failed = self.services().find(|service| main.waits() && in_vain(service))?;
+        let why = match failed.standing() {
+            Standing::Waiting => format!("waits ({})", self.waits_for(failed.unit()).unwrap_or_default()),
+            _ => "failed".to_owned(),
+        };
+        Some(Reason::MainWaitsFor { name: failed.spec.name.clone(), why })
     }
 
-    /// Each service is done or failed, and neither a job nor a main command is there. Services that were never to
+    /// Tells wingmate's own manager once that all is up (sd_notify(3)).
+    pub(super) fn announce(&mut self) {
+        if self.announced || !std::mem::take(&mut self.moved) || self.shutdown.is_some() {
+            return;
+        }
+        let main_runs = self.main().is_none_or(|(_, main)| !main.waits());
+        if main_runs && self.services().all(|service| !service.spec.autostart || is_up(service)) {
+            self.announced = true;
+            self.actions.push(Action::Notify("READY=1"));
+        }
+    }
+
+    /// Each service is done or failed, or waits for one that is, and neither a job nor a main command is there. Services that were never to
     /// start by themselves don't count, unless there are no others.
     fn nothing_left(&self) -> Option<Reason> {
-        if self.units.len() > self.services {
+        if self.units.iter().any(|unit| matches!(unit, Unit::Job(_) | Unit::Main(_))) {
             return None;
         }
         let mut own = self.services().filter(|service| service.spec.autostart).peekable();
         own.peek()?;
-        if !own.all(ended) {
+        if self.reload.is_some() || !own.all(|service| self.is_over(service)) {
             return None;
         }
-        let failed = self.services().filter(|service| service.standing() == Standing::Failed);
+        let failed =
+            self.services().filter(|service| matches!(service.standing(), Standing::Failed | Standing::Waiting));
         Some(Reason::NothingLeft { failed: failed.map(|service| service.spec.name.clone()).collect() })
     }
 }
@@ -120,7 +142,8 @@ fn is_up(service: &Service) -> bool {
         Standing::Running { .. } => !service.spec.oneshot,
         Standing::Done => true,
         Standing::Stopped
-        | Standing::Starting
+        | Standing::Waiting
+        | Standing::Starting { .. }
         | Standing::Stopping { .. }
         | Standing::Backoff { .. }
         | Standing::Failed => false,

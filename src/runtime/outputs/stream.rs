@@ -6,6 +6,7 @@
 
 use super::printer::{BLOCK, Printer};
 use crate::logs::lines::{Lines, REST};
+use crate::logs::search::Search;
 use crate::logs::stamp::Stream;
 use crate::model::moment::{Mono, Now};
 use crate::sys::pipes::Pipe;
@@ -38,6 +39,9 @@ pub struct Source {
     /// When the last byte came.
     moved: Mono,
     may_grow: bool,
+    /// A text that is looked for in it, and whether it was met.
+    search: Option<Box<Search>>,
+    met: bool,
     /// In which of the waiting lists it is.
     pub parked: bool,
     pub resting: bool,
@@ -64,6 +68,8 @@ impl Source {
             printed: 0,
             moved: Mono::default(),
             may_grow: true,
+            search: None,
+            met: false,
             parked: false,
             resting: false,
         }
@@ -108,6 +114,9 @@ impl Source {
             let room = buffer.spare_capacity_mut().get_mut(..wanted).unwrap_or_default();
             match self.pipe.read(room) {
                 Ok(chunk) => {
+                    if self.search.take_if(|search| search.meets(self.read, chunk)).is_some() {
+                        self.met = true;
+                    }
                     self.read += chunk.len() as u64;
                     self.moved = now.mono;
                     // Less than there was room for: it is empty now.
@@ -152,6 +161,18 @@ impl Source {
         if std::mem::take(&mut self.may_grow) && printer.large < LARGE && self.pipe.grow().is_ok() {
             printer.large += 1;
         }
+    }
+
+    /// Looks for this text in what comes from now on; `None`: for nothing any more.
+    pub fn seek(&mut self, text: Option<&str>) {
+        let from = self.read + self.pipe.waiting();
+        self.search = text.map(|text| Box::new(Search::new(text, from)));
+        self.met = false;
+    }
+
+    /// Whether it was met, told once.
+    pub fn take_met(&mut self) -> bool {
+        std::mem::take(&mut self.met)
     }
 
     /// Marks the end of a life: behind all that the pipe holds now. [`Source::pump`] goes there.

@@ -1,0 +1,306 @@
+//! A reload: another plan is compared with the present one, and only what differs is touched (spec/config.md).
+//!
+//! - Services by name. Removed ones and changed ones that run are stopped, in reverse order of the dependencies that
+//!   they had; when all of them are down, changed and added ones start, in the order of those that hold now. A changed
+//!   one that waits, is in `backoff`, `done` or `failed` starts anew; one that was told to stop stays stopped.
+//! - Jobs by name, and where a crontab's numbering has moved, by all that they are but the name. A run that is under way
+//!   ends under its old definition.
+//! - The main command isn't part of it. What is asked for during a reload is done after it, during a shutdown refused.
+
+use super::action::Action;
+use super::graph::Graph;
+use super::job::Job;
+use super::service::Service;
+use super::standing::Standing;
+use super::unit::Unit;
+use super::{Plan, PlannedJob, Supervisor, number};
+use crate::model::job::JobSpec;
+use crate::model::moment::{Mono, Now};
+use crate::model::service::ServiceSpec;
+use crate::model::settings::Level;
+use crate::model::table::Table;
+use crate::model::unit::UnitId;
+use crate::schedule::Schedule;
+use std::rc::Rc;
+
+/// A reload under way.
+#[derive(Debug, Default)]
+pub(super) struct Reload {
+    /// The dependencies as they were, for the order of stopping.
+    before: Graph,
+    /// To be stopped, and not told yet.
+    to_stop: Vec<UnitId>,
+    /// Told, and awaited.
+    stopping: Vec<UnitId>,
+    /// What services are to be when all of those are down.
+    changed: Vec<(UnitId, ServiceSpec)>,
+    removed: Vec<UnitId>,
+    added: Vec<UnitId>,
+    /// Those among `changed` that are to run afterwards.
+    restarts: Vec<UnitId>,
+    told: Told,
+    /// Somebody asked again meanwhile.
+    again: bool,
+}
+
+/// What is told of a reload.
+#[derive(Debug, Default)]
+struct Told {
+    restarted: Vec<String>,
+    started: Vec<String>,
+    stopped: Vec<String>,
+    /// They don't run, or finish what they are at.
+    changed: Vec<String>,
+    unchanged: usize,
+}
+
+/// A job that is changed, or gone, as soon as it is idle.
+#[derive(Debug)]
+pub(super) struct Renewal {
+    unit: UnitId,
+    /// `None`: it is gone.
+    job: Option<Box<PlannedJob>>,
+}
+
+impl Told {
+    fn text(&self) -> String {
+        let named = [
+            ("restarted", &self.restarted),
+            ("started", &self.started),
+            ("stopped", &self.stopped),
+            ("changed", &self.changed),
+        ];
+        let mut parts: Vec<String> = named
+            .iter()
+            .filter(|(_, names)| !names.is_empty())
+            .map(|(what, names)| format!("{} {what} ({})", names.len(), names.join(", ")))
+            .collect();
+        parts.push(format!("{} unchanged", self.unchanged));
+        parts.join(", ")
+    }
+}
+
+impl Supervisor {
+    /// Somebody asks for the configuration to be read again.
+    pub(super) fn ask_for_reload(&mut self) {
+        if self.shutdown.is_some() {
+            self.say(Level::Warn, "not reloaded: everything is being stopped".into());
+        } else if let Some(reload) = &mut self.reload {
+            reload.again = true;
+        } else {
+            self.actions.push(Action::Reload);
+        }
+    }
+
+    /// The configuration was read again, and this is what it says.
+    pub fn reload(&mut self, plan: Plan, now: Now) {
+        if self.shutdown.is_some() || self.reload.is_some() {
+            return self.ask_for_reload();
+        }
+        self.shutdown_timeout = plan.shutdown_timeout;
+        self.shutdown_delay = plan.shutdown_delay;
+        let mut reload = Box::new(Reload { before: self.dependencies(), ..Reload::default() });
+        self.compare_services(plan.services, &mut reload);
+        self.compare_jobs(plan.jobs, &mut reload.told, now);
+        self.reload = Some(reload);
+        self.go_on_reloading(now);
+    }
+
+    fn compare_services(&mut self, specs: Vec<ServiceSpec>, reload: &mut Reload) {
+        let mut numbers: Table<String, UnitId> =
+            Table::from_rows(self.services().map(|service| (service.spec.name.clone(), service.unit())).collect());
+        for spec in specs {
+            let unit = numbers.remove(spec.name.as_str());
+            match unit.and_then(|unit| self.unit(unit)?.service()) {
+                Some(service) if service.spec == spec => reload.told.unchanged += 1,
+                Some(service) => {
+                    let unit = service.unit();
+                    let starts = starts_again(service, &spec);
+                    let told = if starts { &mut reload.told.restarted } else { &mut reload.told.changed };
+                    told.push(spec.name.clone());
+                    reload.restarts.extend(starts.then_some(unit));
+                    reload.to_stop.extend((!service.is_down()).then_some(unit));
+                    reload.changed.push((unit, spec));
+                }
+                None => {
+                    let told = if spec.autostart { &mut reload.told.started } else { &mut reload.told.changed };
+                    told.push(spec.name.clone());
+                    let unit = self.add_service(spec);
+                    reload.added.push(unit);
+                }
+            }
+        }
+        for (name, unit) in numbers.iter() {
+            reload.told.stopped.push(name.clone());
+            reload.to_stop.extend((!self.is_down(*unit)).then_some(*unit));
+            reload.removed.push(*unit);
+        }
+    }
+
+    fn compare_jobs(&mut self, plan: Vec<PlannedJob>, told: &mut Told, now: Now) {
+        let mut old: Vec<UnitId> =
+            self.table().filter(|(_, machine)| matches!(machine, Unit::Job(_))).map(|(unit, _)| unit).collect();
+        // What was to become of a job before doesn't hold any more.
+        let retired: Vec<UnitId> = self.renewals.drain(..).filter(|r| r.job.is_none()).map(|r| r.unit).collect();
+        old.retain(|unit| !retired.contains(unit));
+        self.renewals.extend(retired.into_iter().map(|unit| Renewal { unit, job: None }));
+        let mut left = Vec::new();
+        // By name and all, then by all but the name, then by name alone.
+        for planned in plan {
+            match self.take_job(&mut old, |job| job.spec.name == planned.spec.name && same(job, &planned)) {
+                Some(_) => told.unchanged += 1,
+                None => left.push(planned),
+            }
+        }
+        let mut still_left = Vec::new();
+        for planned in left {
+            match self.take_job(&mut old, |job| same(job, &planned)) {
+                Some(unit) => {
+                    told.unchanged += 1;
+                    self.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
+                }
+                None => still_left.push(planned),
+            }
+        }
+        for planned in still_left {
+            let name = planned.spec.name.clone();
+            match self.take_job(&mut old, |job| job.spec.name == name) {
+                Some(unit) => {
+                    told.changed.push(name);
+                    // A moment that has passed: `@reboot` was at wingmate's own start.
+                    match planned.schedule {
+                        Schedule::Reboot => self.queue.remove(unit),
+                        schedule => self.queue.insert(unit, schedule, Rc::clone(&planned.zone), now),
+                    }
+                    self.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
+                }
+                None => {
+                    told.started.push(name);
+                    self.add_job(planned, now);
+                }
+            }
+        }
+        for unit in old {
+            told.stopped.push(self.name(unit).to_owned());
+            self.queue.remove(unit);
+            self.renewals.push(Renewal { unit, job: None });
+        }
+    }
+
+    /// The first of these jobs of which that is so, taken out.
+    fn take_job(&self, jobs: &mut Vec<UnitId>, fits: impl Fn(&Job) -> bool) -> Option<UnitId> {
+        let is_it = |unit: &UnitId| matches!(self.unit(*unit), Some(Unit::Job(job)) if fits(job));
+        jobs.iter().position(is_it).map(|place| jobs.remove(place))
+    }
+
+    /// Does what the reload's plan has come to.
+    pub(super) fn go_on_reloading(&mut self, now: Now) {
+        if !self.renewals.is_empty() {
+            self.renew_jobs();
+        }
+        let Some(mut reload) = self.reload.take() else { return };
+        if self.shutdown.is_some() {
+            // What is stopped for good isn't changed any more.
+            return;
+        }
+        reload.stopping.retain(|unit| !self.is_down(*unit));
+        let waits = |unit: &UnitId| {
+            let mut needed_by = reload.before.needed_by(*unit).iter();
+            needed_by.any(|by| reload.stopping.contains(by) || reload.to_stop.contains(by))
+        };
+        let (later, due): (Vec<UnitId>, Vec<UnitId>) = reload.to_stop.iter().partition(|unit| waits(unit));
+        reload.to_stop = later;
+        for unit in due {
+            self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.stop(None, now.mono, actions);
+                }
+            });
+            reload.stopping.push(unit);
+        }
+        reload.stopping.retain(|unit| !self.is_down(*unit));
+        if reload.to_stop.is_empty() && reload.stopping.is_empty() {
+            self.finish_reload(*reload, now.mono);
+        } else {
+            self.reload = Some(reload);
+        }
+    }
+
+    fn finish_reload(&mut self, reload: Reload, now: Mono) {
+        for (unit, spec) in reload.changed {
+            if let Some(Unit::Service(service)) = self.units.get_mut(unit.0 as usize) {
+                service.become_another(spec);
+            }
+        }
+        for unit in reload.removed {
+            self.remove(unit);
+        }
+        self.graph = self.dependencies();
+        let autostart = |unit: &UnitId| self.spec(*unit).is_some_and(|spec| spec.autostart);
+        let added: Vec<UnitId> = reload.added.into_iter().filter(autostart).collect();
+        for unit in reload.restarts.into_iter().chain(added) {
+            self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.start(now, actions);
+                }
+            });
+        }
+        // Those that wait may wait for others now.
+        self.to_look.extend((0..self.units.len()).map(number));
+        self.moved = true;
+        self.say(Level::Info, format!("reloaded: {}", reload.told.text()));
+        if reload.again {
+            self.actions.push(Action::Reload);
+        }
+    }
+
+    fn remove(&mut self, unit: UnitId) {
+        if let Some(slot) = self.units.get_mut(unit.0 as usize) {
+            *slot = Unit::Gone;
+            self.timers.set(unit, None);
+            self.actions.push(Action::Forget { unit });
+        }
+    }
+
+    /// Jobs that have become idle are what they are to be from now on.
+    fn renew_jobs(&mut self) {
+        let mut waiting = Vec::new();
+        for renewal in std::mem::take(&mut self.renewals) {
+            if !self.is_down(renewal.unit) {
+                waiting.push(renewal);
+                continue;
+            }
+            match (renewal.job, self.units.get_mut(renewal.unit.0 as usize)) {
+                (Some(planned), Some(Unit::Job(job))) => {
+                    job.become_another(planned.spec, planned.zone);
+                    self.actions.push(Action::Rename { unit: renewal.unit });
+                }
+                (None, _) => self.remove(renewal.unit),
+                (Some(_), _) => {}
+            }
+        }
+        self.renewals = waiting;
+    }
+}
+
+/// Whether a changed service is to run after the reload: all but one that was told to stop, or was never to start.
+fn starts_again(service: &Service, new: &ServiceSpec) -> bool {
+    match service.standing() {
+        Standing::Stopped => new.autostart && !service.spec.autostart,
+        Standing::Waiting
+        | Standing::Starting { .. }
+        | Standing::Running { .. }
+        | Standing::Stopping { .. }
+        | Standing::Backoff { .. }
+        | Standing::Done
+        | Standing::Failed => service.is_wanted(),
+    }
+}
+
+/// Whether they are the same but for their names.
+fn same(job: &Job, planned: &PlannedJob) -> bool {
+    let JobSpec { name: _, process, schedule, timezone, stop } = &planned.spec;
+    let old = &job.spec;
+    job.zone == planned.zone
+        && (&old.process, &old.schedule, &old.timezone, &old.stop) == (process, schedule, timezone, stop)
+}
