@@ -19,9 +19,10 @@ pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
 use crate::sys::descriptors::Spare;
 use crate::sys::files::reason;
+use crate::sys::oom::OomKills;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal};
+use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal, termination};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -70,6 +71,10 @@ const OWN_FILES: u64 = 32;
 /// Both ends of a unit's two log pipes.
 const FILES_PER_UNIT: u64 = 4;
 
+/// What `memory.oom.group` means here.
+const ALL_AT_ONCE: &str =
+    "memory.oom.group is 1: out of memory, the kernel kills the whole container, wingmate included";
+
 /// Supervises until everything is down; gives the exit status.
 pub fn run(options: Options) -> u8 {
     // First of all: from here on no signal is lost.
@@ -113,8 +118,20 @@ pub(super) fn note_of(problem: &Problem) -> Note {
 fn refuse(problems: &[Problem], error: Option<&BootError>, budget: Duration) -> u8 {
     let mut why: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     why.extend(error.map(|error| format!("wingmate: {error}\n")));
+    termination::tell(&refusal(problems, error));
     stdio::err_within(&why, budget);
     1
+}
+
+/// The same in one line: the first of several problems, and how many there are besides.
+fn refusal(problems: &[Problem], error: Option<&BootError>) -> String {
+    let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error).map(Problem::line);
+    let first = error.map(ToString::to_string).or_else(|| errors.next()).unwrap_or_default();
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!("; {more} more"),
+    };
+    format!("{first}{more}; exit status 1")
 }
 
 /// The command line and the environment beat `wingmate.yaml`.
@@ -166,6 +183,10 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let notices = std::mem::take(&mut options.notices);
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
+    prepared.oom_kills = OomKills::find();
+    if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
+        prepared.say(&Note::new(Level::Info, ALL_AT_ONCE));
+    }
     for notice in notices {
         prepared.say(&Note::new(Level::Debug, notice));
     }
