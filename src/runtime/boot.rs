@@ -11,6 +11,7 @@ use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
 use crate::model::moment::Wall;
 use crate::model::note::Note;
+use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
 use crate::model::signal::{Rewrite, Signal};
 use crate::schedule::Schedule;
@@ -66,9 +67,10 @@ pub(super) enum BootError {
     Zone(#[from] ZonesError),
 }
 
-/// Descriptors that wingmate itself needs, besides the units' pipes.
-const OWN_FILES: u64 = 32;
-/// Both ends of a unit's two log pipes.
+/// Descriptors that wingmate itself needs at most, besides the units': 12 at rest, 4 more where its streams can only
+/// be spliced to, and what a start or a look at an account or a process opens for a moment.
+const OWN_FILES: u64 = 20;
+/// Both ends of a unit's two log pipes. A daemon besides has its pid file or itself watched.
 const FILES_PER_UNIT: u64 = 4;
 
 /// What `memory.oom.group` means here.
@@ -196,14 +198,27 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     Ok(prepared)
 }
 
-/// Told before anything starts, not when some later start fails.
+/// Told before anything starts, not when some later start fails. What a plain init lacks shows at once.
 pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
-    let units = config.services.len() + config.jobs.len();
-    let needed = OWN_FILES + FILES_PER_UNIT * units as u64;
+    let units = (config.services.len() + config.jobs.len()) as u64;
+    let needed = OWN_FILES + FILES_PER_UNIT * units + config.services.iter().map(files_besides).sum::<u64>();
     match limit {
-        Some(limit) if limit < needed => Err(BootError::Files { needed, limit }),
+        Some(limit) if units > 0 && limit < needed => Err(BootError::Files { needed, limit }),
         Some(_) | None => Ok(()),
     }
+}
+
+/// What a service needs besides its log pipes: a daemon has its pid file or itself watched, who notifies a socket, who
+/// says that it is ready on a descriptor a pipe, who is probed a connection.
+fn files_besides(service: &ServiceSpec) -> u64 {
+    let extras = service.extras();
+    let ready = match extras.ready.as_ref().map(|ready| &ready.kind) {
+        Some(ReadyKind::Fd(_)) => 2,
+        Some(ReadyKind::Probe(_)) => 1,
+        Some(ReadyKind::Notify | ReadyKind::Log(_)) | None => 0,
+    };
+    let parts = [service.pidfile.is_some(), service.notifies(), extras.health.is_some()];
+    ready + parts.into_iter().map(u64::from).sum::<u64>()
 }
 
 /// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
