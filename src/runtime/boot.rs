@@ -124,6 +124,9 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let call = |verb| move |errno| BootError::Call { verb, errno };
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
+    if !config.services.is_empty() || !config.jobs.is_empty() {
+        descriptors::keep_low();
+    }
     if !init::is_pid_1() {
         // Refused by very old kernels only; orphans then go to somebody else, and everything else works.
         let _ = init::become_subreaper();

@@ -5,9 +5,10 @@
 #![allow(unsafe_code)]
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::Result;
+use rustix::io::{DupFlags, Result, dup3, fcntl_dupfd_cloexec};
 use rustix::pipe::{PipeFlags, pipe_with};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The first descriptor that isn't a standard stream.
 const FIRST: RawFd = 3;
@@ -49,6 +50,76 @@ fn mark(fd: RawFd) {
 pub fn null() -> Result<OwnedFd> {
     open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .or_else(|_| pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read))
+}
+
+/// Low numbers, kept for the next child's streams.
+///
+/// A child gets a copy of the table of all descriptors, and its exec closes one by one what isn't for it. A thousand
+/// units have four thousand descriptors: that is half of what a start costs. So a child shares our table at first, and
+/// [`leave_all_from`] takes along only what lies below [`Low::end`].
+pub(super) struct Low {
+    streams: [OwnedFd; 3],
+    /// What they are between two starts.
+    null: OwnedFd,
+}
+
+static LOW: Mutex<Option<Low>> = Mutex::new(None);
+
+/// Keeps low numbers: to be called before there are many descriptors. Where the kernel (before 5.9) or a seccomp filter
+/// refuses what it needs, children go on to get a copy of everything.
+pub fn keep_low() {
+    // SAFETY: nobody shares our table yet, and nothing has this number.
+    if unsafe { leave_all_from(RawFd::MAX) }.is_ok() {
+        *low() = Low::new().ok();
+    }
+}
+
+/// The low numbers, if they are kept.
+pub(super) fn low() -> MutexGuard<'static, Option<Low>> {
+    LOW.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Low {
+    fn new() -> Result<Low> {
+        let null = null()?;
+        let low = || fcntl_dupfd_cloexec(&null, FIRST);
+        Ok(Low { streams: [low()?, low()?, low()?], null })
+    }
+
+    /// The first number behind them.
+    pub fn end(&self) -> RawFd {
+        self.streams.iter().map(|fd| fd.as_raw_fd() + 1).max().unwrap_or(FIRST)
+    }
+
+    /// Copies a child's streams there: its sources for [`redirect`].
+    pub fn hold(&mut self, streams: [Option<BorrowedFd<'_>>; 3]) -> Result<[RawFd; 3]> {
+        let mut sources = [-1; 3];
+        for ((stream, low), source) in streams.into_iter().zip(&mut self.streams).zip(&mut sources) {
+            if let Some(stream) = stream {
+                dup3(stream, low, DupFlags::CLOEXEC)?;
+                *source = low.as_raw_fd();
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Lets go of them: whoever waits for a stream's end waits for its last copy to go.
+    pub fn release(&mut self) {
+        for low in &mut self.streams {
+            let _ = dup3(&self.null, low, DupFlags::CLOEXEC);
+        }
+    }
+}
+
+/// Gives this process a table of descriptors of its own, without those from `first` on.
+///
+/// # Safety
+///
+/// They are closed for good unless the table was shared. In a child before its exec nobody uses them.
+pub(super) unsafe fn leave_all_from(first: RawFd) -> Result<()> {
+    // SAFETY: no memory is passed; the rest is the caller's to see to.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
+    if result == 0 { Ok(()) } else { Err(super::last_errno()) }
 }
 
 /// Makes descriptors 0, 1 and 2 of these sources (`-1`: leave as is), in a child before its exec: no allocation.

@@ -11,7 +11,7 @@
 //! Unsafe: clone and _exit, for which rustix has no interface, and the memory of the child's stack.
 #![allow(unsafe_code)]
 
-use super::descriptors::redirect;
+use super::descriptors::{self, leave_all_from, redirect};
 use super::exec::{Image, Refusal};
 use super::fault::Fault;
 use super::mask::{Found, Mask};
@@ -35,20 +35,29 @@ pub fn spawn(plan: &Plan, stdio: [Option<BorrowedFd<'_>>; 3]) -> Result<Pid, Fau
 
 /// The same with another mask and another disposition of SIGPIPE.
 pub(super) fn spawn_as(plan: &Plan, stdio: [Option<BorrowedFd<'_>>; 3], signals: Found) -> Result<Pid, Fault> {
-    let streams = stdio.map(|fd| fd.map_or(-1, |fd| fd.as_raw_fd()));
-    let mut child = Child { image: Image::new(plan), steps: &plan.steps, streams, signals, report: None };
+    let image = Image::new(plan);
     // The lock also keeps two children from sharing the stack or the dumpable flag in a program with threads.
     let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
     let top = stack.top().map_err(|errno| Fault::Fork { errno })?;
+    let mut low = descriptors::low();
+    let held = low.as_mut().and_then(|low| Some((low.hold(stdio).ok()?, low.end())));
+    let (streams, leave_from, files) = match held {
+        Some((streams, end)) => (streams, Some(end), libc::CLONE_FILES),
+        None => (stdio.map(|fd| fd.map_or(-1, |fd| fd.as_raw_fd())), None, 0),
+    };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | files | libc::SIGCHLD;
+    let mut child = Child { image, steps: &plan.steps, streams, leave_from, signals, report: None };
     let dumpable = Dumpable::before(plan);
     let mask = Mask::ALL.set();
     // SAFETY: `top` is the upper end of a stack that nobody else uses; the child has ended or left our memory by
     // exec when clone returns, so `child` outlives it, and nobody else looks at it meanwhile.
-    let raw =
-        unsafe { libc::clone(enter, top, libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, (&raw mut child).cast()) };
+    let raw = unsafe { libc::clone(enter, top, flags, (&raw mut child).cast()) };
     let errno = last_errno();
     mask.set();
     dumpable.restore();
+    if let Some(low) = low.as_mut() {
+        low.release();
+    }
     let Some(pid) = Pid::from_raw(raw) else { return Err(Fault::Fork { errno }) };
     match child.report {
         None => Ok(pid),
@@ -64,6 +73,8 @@ struct Child<'a> {
     image: Image<'a>,
     steps: &'a [Step],
     streams: [RawFd; 3],
+    /// Our table of descriptors is shared until the child leaves those from here on to us.
+    leave_from: Option<RawFd>,
     signals: Found,
     report: Option<Failure>,
 }
@@ -100,7 +111,11 @@ extern "C" fn enter(child: *mut c_void) -> c_int {
 
 impl Child<'_> {
     fn run(&self) -> Failure {
-        if let Err(errno) = redirect(self.streams) {
+        let alone = self.leave_from.map_or(Ok(()), |first| {
+            // SAFETY: the table is shared with the parent; this child's copies are what is closed.
+            unsafe { leave_all_from(first) }
+        });
+        if let Err(errno) = alone.and_then(|()| redirect(self.streams)) {
             return Failure::Streams(errno);
         }
         for (number, step) in self.steps.iter().enumerate() {
@@ -271,6 +286,19 @@ mod tests {
         assert_eq!(set("SigIgn:") & !(0b11 << 31), 0);
         // The fourth descriptor is ls's own.
         assert_eq!(output(&plan(&command(&["ls", "/proc/self/fd"]))), "0\n1\n2\n3\n");
+    }
+
+    #[test]
+    fn takes_nothing_but_its_streams_along() {
+        let open = command(&["ls", "/proc/self/fd"]);
+        let many: Vec<OwnedFd> = (0..100).map(|_| File::open("/dev/null").unwrap().into()).collect();
+        crate::sys::descriptors::keep_low();
+        for _ in 0..2 {
+            assert_eq!(output(&plan(&open)), "0\n1\n2\n3\n");
+            // What the child left behind is ours as before.
+            assert!(many.iter().all(|fd| rustix::io::fcntl_getfd(fd).is_ok()));
+        }
+        assert_eq!(fault(&command(&["/nowhere"])).status(), Some(127));
     }
 
     #[test]
