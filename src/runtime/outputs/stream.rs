@@ -154,16 +154,22 @@ impl Source {
         }
     }
 
-    /// Marks the end of a life: behind all that the pipe holds now. [`Source::pump`] goes there.
-    pub fn end(&mut self) {
-        let end = self.read + self.pipe.waiting();
+    /// Marks the end of a life: behind all that the pipe holds now. [`Source::pump`] goes there. `false`: there is
+    /// nothing on the way.
+    pub fn end(&mut self) -> bool {
+        let waiting = self.pipe.waiting();
+        if waiting == 0 && self.ends.is_empty() && self.lines.is_empty() {
+            return false;
+        }
+        let end = self.read + waiting;
         if self.ends.back() == Some(&end) {
-            return;
+            return true;
         }
         if self.ends.len() >= ENDS {
             self.ends.pop_back();
         }
         self.ends.push_back(end);
+        true
     }
 
     /// The end of the last life, if it hasn't been reached.
