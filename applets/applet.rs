@@ -90,13 +90,19 @@ pub const CONFIG: Opt = Opt {
 impl Applet {
     /// The name that its messages are signed with.
     pub fn signature(&self) -> &'static str {
-        self.alias.unwrap_or("wingmate")
+        self.alias.filter(|_| !self.stands_in()).unwrap_or("wingmate")
+    }
+
+    /// Whether it stands in for another program of that name.
+    fn stands_in(&self) -> bool {
+        self.alias == Some(self.name)
     }
 
     /// How it is called by the binary's own name.
     pub fn call(&self) -> String {
         match self.name {
             "init" => "wingmate".into(),
+            name if self.stands_in() => name.into(),
             name => format!("wingmate {name}"),
         }
     }
@@ -156,7 +162,9 @@ impl Applet {
                         None => OsString::new(),
                     };
                     if option.value.is_some() && value == "--" && self.takes_command() {
-                        return Err(format!("option '--{long}' needs a value, and '--' is none"));
+                        let dumb_inits = self.name == "init" && long == CONFIG.long;
+                        let hint = if dumb_inits { "; dumb-init's -c is --single-child" } else { "" };
+                        return Err(format!("option '--{long}' needs a value, and '--' is none{hint}"));
                     }
                     line.given.push((long, value));
                 }

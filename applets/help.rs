@@ -64,7 +64,7 @@ fn no_applet(name: &str) -> String {
 pub fn page(applet: &Applet) -> String {
     let mut page = String::new();
     let _ = writeln!(page, "{}", format!("usage: {} {}", applet.call(), applet.usage).trim_end());
-    if let Some(alias) = applet.alias {
+    if let Some(alias) = applet.alias.filter(|alias| *alias != applet.name) {
         let _ = writeln!(page, "       {alias} {}", applet.usage);
     }
     let _ = writeln!(page);

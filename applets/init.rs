@@ -1,8 +1,12 @@
-//! `wingmate [OPTIONS] [-- COMMAND [ARG…]]`: supervise everything that the configuration names.
+//! `wingmate [OPTIONS] [-- COMMAND [ARG…]]`: supervise everything that the configuration names; and the same in the
+//! manner of tini and dumb-init, for images that call one of these: a plain init, unless a configuration is asked for.
 
-use crate::applet::{Applet, CONFIG, Line, Operands, Opt, wrong_usage};
+use crate::applet::{Applet, CONFIG, Line, Operands, Opt, print, wrong_usage};
+use std::path::PathBuf;
 use wingmate::model::moment::parse_duration;
-use wingmate::runtime::boot::{self, Options};
+use wingmate::model::settings::Level;
+use wingmate::model::signal::Rewrite;
+use wingmate::runtime::boot::{self, Options, Treatment};
 
 pub static APPLET: Applet = Applet {
     name: "init",
@@ -11,83 +15,277 @@ pub static APPLET: Applet = Applet {
     usage: "[OPTIONS] [-- COMMAND [ARG…]]",
     about: "Starts and restarts the services and runs the cron jobs that the configuration names, with COMMAND, if \
             given, as the main process: its end is wingmate's, and its exit status too. Reaps orphans, passes signals \
-            on, and stops everything in order when asked to (SIGTERM, SIGINT, SIGQUIT, SIGRTMIN+3).",
-    options: &[
-        CONFIG,
-        Opt {
-            short: None,
-            long: "log-format",
-            value: Some("text|json|raw"),
-            env: Some("WINGMATE_LOG_FORMAT"),
-            default: Some("text"),
-            help: "what a line of a unit's output looks like",
-        },
-        Opt {
-            short: None,
-            long: "log-level",
-            value: Some("error|warn|info|debug"),
-            env: Some("WINGMATE_LOG_LEVEL"),
-            default: Some("info"),
-            help: "which of wingmate's own messages are shown",
-        },
-        Opt {
-            short: None,
-            long: "shutdown-timeout",
-            value: Some("DURATION"),
-            env: Some("WINGMATE_SHUTDOWN_TIMEOUT"),
-            default: Some("8s"),
-            help: "everything is stopped within this time",
-        },
-        Opt {
-            short: None,
-            long: "pid-proxy",
-            value: Some("PATH"),
-            env: Some("WINGMATE_PIDPROXY_PATH"),
-            default: None,
-            help: "accepted from earlier versions and not needed: this binary does it",
-        },
-        Opt {
-            short: None,
-            long: "exec",
-            value: Some("PATH"),
-            env: Some("WINGMATE_EXEC_PATH"),
-            default: None,
-            help: "accepted from earlier versions and not needed: this binary does it",
-        },
-    ],
+            on, and stops everything in order when asked to (SIGTERM, SIGINT, SIGQUIT, SIGRTMIN+3).\n\
+            Called as tini, dumb-init or docker-init it takes their command lines: `--` may be left out, -c is \
+            dumb-init's, and no configuration is read unless one is named.",
+    options: OPTIONS.split_at(OPTIONS.len() - 2).0,
     operands: Operands::AfterDashes,
-    statuses: &[
-        ("0", "stopped on request, or everything is done"),
-        ("N", "the main command's or the critical service's own; 128+N if signal N ended it"),
-        ("1", "invalid or empty configuration; a unit failed and nothing is left to run"),
-        ("2", "wrong usage"),
-        ("126", "the main command was found but can't be executed"),
-        ("127", "the main command was not found"),
-    ],
-    run,
+    statuses: STATUSES,
+    run: |line| run(line, &APPLET, Manner::Wingmate),
 };
 
-fn run(line: &Line) -> u8 {
-    match options(line) {
+/// What it is called by in images that had another init; looked up by that name only.
+pub static STAND_INS: [&Applet; 3] = [&TINI, &DOCKER_INIT, &DUMB_INIT];
+
+static TINI: Applet = Applet {
+    name: "tini",
+    alias: Some("tini"),
+    summary: APPLET.summary,
+    usage: "[OPTIONS] [--] COMMAND [ARG…]",
+    about: "Wingmate in tini's manner: runs COMMAND, passes signals on, reaps orphans, and ends with COMMAND's exit \
+            status. Says warnings only, and reads no configuration unless one is named.",
+    options: OPTIONS.split_at(1).1.split_at(OPTIONS.len() - 2).0,
+    operands: Operands::Command,
+    statuses: STATUSES,
+    run: |line| run(line, &TINI, Manner::Tini),
+};
+
+static DOCKER_INIT: Applet = Applet {
+    name: "docker-init",
+    alias: Some("docker-init"),
+    run: |line| run(line, &DOCKER_INIT, Manner::Tini),
+    ..TINI
+};
+
+static DUMB_INIT: Applet = Applet {
+    name: "dumb-init",
+    alias: Some("dumb-init"),
+    about: "Wingmate in dumb-init's manner: runs COMMAND, passes signals on to its process group, reaps orphans, and \
+            ends with COMMAND's exit status. Says warnings only, and reads no configuration unless one is named.",
+    options: OPTIONS.split_at(2).1,
+    run: |line| run(line, &DUMB_INIT, Manner::DumbInit),
+    ..TINI
+};
+
+/// The options that the manners spell differently stand at both ends, so that each takes a stretch of one table.
+static OPTIONS: [Opt; 17] = [
+    // wingmate only
+    CONFIG,
+    // wingmate and tini
+    SINGLE_CHILD,
+    // all
+    Opt {
+        short: None,
+        long: "log-format",
+        value: Some("text|json|raw"),
+        env: Some("WINGMATE_LOG_FORMAT"),
+        default: Some("text"),
+        help: "what a line of a unit's output looks like",
+    },
+    Opt {
+        short: None,
+        long: "log-level",
+        value: Some("error|warn|info|debug"),
+        env: Some("WINGMATE_LOG_LEVEL"),
+        default: Some("info"),
+        help: "which of wingmate's own messages are shown",
+    },
+    Opt {
+        short: None,
+        long: "shutdown-timeout",
+        value: Some("DURATION"),
+        env: Some("WINGMATE_SHUTDOWN_TIMEOUT"),
+        default: Some("8s"),
+        help: "everything is stopped within this time",
+    },
+    Opt {
+        short: Some('g'),
+        long: "group",
+        value: None,
+        env: Some("TINI_KILL_PROCESS_GROUP"),
+        default: None,
+        help: "COMMAND's whole process group gets the signals, not its process alone",
+    },
+    Opt {
+        short: Some('r'),
+        long: "rewrite",
+        value: Some("FROM:TO"),
+        env: None,
+        default: None,
+        help: "signal FROM counts as TO for COMMAND and for wingmate, or as none if TO is 0; may be repeated",
+    },
+    Opt {
+        short: Some('e'),
+        long: "expect",
+        value: Some("CODE"),
+        env: None,
+        default: None,
+        help: "COMMAND's exit status CODE counts as 0; may be repeated",
+    },
+    Opt {
+        short: Some('p'),
+        long: "parent-death",
+        value: Some("SIGNAL"),
+        env: None,
+        default: None,
+        help: "wingmate gets SIGNAL when its parent ends",
+    },
+    Opt {
+        short: Some('w'),
+        long: "warn-orphans",
+        value: None,
+        env: None,
+        default: None,
+        help: "tell each orphan that is reaped",
+    },
+    Opt {
+        short: Some('v'),
+        long: "verbose",
+        value: None,
+        env: Some("TINI_VERBOSITY"),
+        default: None,
+        help: "say more of what happens, --log-level debug in the end; may be repeated",
+    },
+    Opt {
+        short: Some('s'),
+        long: "subreaper",
+        value: None,
+        env: Some("TINI_SUBREAPER"),
+        default: None,
+        help: "accepted and not needed: orphans always come to wingmate",
+    },
+    Opt { short: Some('l'), long: "license", value: None, env: None, default: None, help: "show the licence" },
+    Opt {
+        short: None,
+        long: "pid-proxy",
+        value: Some("PATH"),
+        env: Some("WINGMATE_PIDPROXY_PATH"),
+        default: None,
+        help: "accepted from earlier versions and not needed: this binary does it",
+    },
+    Opt {
+        short: None,
+        long: "exec",
+        value: Some("PATH"),
+        env: Some("WINGMATE_EXEC_PATH"),
+        default: None,
+        help: "accepted from earlier versions and not needed: this binary does it",
+    },
+    // tini and dumb-init
+    Opt { short: None, default: Some("none"), ..CONFIG },
+    // dumb-init only
+    Opt { short: Some('c'), ..SINGLE_CHILD },
+];
+
+const SINGLE_CHILD: Opt = Opt {
+    short: None,
+    long: "single-child",
+    value: None,
+    env: None,
+    default: None,
+    help: "COMMAND's process alone gets the signals, whatever else says that its group does",
+};
+
+const STATUSES: &[(&str, &str)] = &[
+    ("0", "stopped on request, or everything is done"),
+    ("N", "the main command's or the critical service's own; 128+N if signal N ended it"),
+    ("1", "invalid or empty configuration; a unit failed and nothing is left to run"),
+    ("2", "wrong usage"),
+    ("126", "the main command was found but can't be executed"),
+    ("127", "the main command was not found"),
+];
+
+const LICENSE: &str = "\
+wingmate is free software under the MIT License or the Apache License, Version 2.0, at your option.
+Copyright (c) 2026 The wingmate authors
+";
+
+/// Whose command line it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Wingmate,
+    Tini,
+    DumbInit,
+}
+
+fn run(line: &Line, applet: &Applet, manner: Manner) -> u8 {
+    if line.all("license").next().is_some() {
+        return print(applet, LICENSE);
+    }
+    match options(line, manner) {
         Ok(options) => boot::run(options),
-        Err(text) => wrong_usage(&APPLET, &text),
+        Err(text) => wrong_usage(applet, &text),
     }
 }
 
-fn options(line: &Line) -> Result<Options, String> {
+fn options(line: &Line, manner: Manner) -> Result<Options, String> {
     let mut notices = Vec::new();
     for long in ["pid-proxy", "exec"] {
         if line.value(long).is_some() {
             notices.push(format!("--{long} is accepted from earlier versions and not needed: this binary does it"));
         }
     }
+    let config = match manner {
+        Manner::Wingmate => Some(line.config()),
+        Manner::Tini | Manner::DumbInit => line.value("config").map(PathBuf::from),
+    };
+    if config.is_none() && line.command().is_none() {
+        return Err("there is no command".into());
+    }
     Ok(Options {
-        config: line.config(),
         config_named: line.value("config").is_some(),
         log_format: line.parsed("log-format", str::parse)?,
-        log_level: line.parsed("log-level", str::parse)?,
+        log_level: level(line, manner, config.is_some())?,
         shutdown_timeout: line.parsed("shutdown-timeout", parse_duration)?,
         command: line.command().map(<[_]>::to_vec),
+        treatment: Treatment { group: group(line, manner), successes: each(line, "expect", 'e', exit_status)? },
+        rewrites: each(line, "rewrite", 'r', str::parse::<Rewrite>)?,
+        warn_of_orphans: line.all("warn-orphans").next().is_some(),
+        parent_death: each(line, "parent-death", 'p', str::parse)?.pop(),
+        config,
         notices,
     })
+}
+
+/// Every value of an option that is known by its letter.
+fn each<T, E: std::fmt::Display>(
+    line: &Line,
+    long: &str,
+    letter: char,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, String> {
+    let parsed =
+        |value: &std::ffi::OsStr| parse(&value.to_string_lossy()).map_err(|error| format!("-{letter}: {error}"));
+    line.all(long).map(parsed).collect()
+}
+
+fn exit_status(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| format!("'{text}' is not an exit status (0 to 255)"))
+}
+
+/// Whether the main command's whole group gets the signals. Any value of the others' variables counts, as it does there.
+fn group(line: &Line, manner: Manner) -> bool {
+    let dumb = manner == Manner::DumbInit && std::env::var_os("DUMB_INIT_SETSID").is_none_or(|value| value != "0");
+    let asked = line.all("group").next().is_some() || std::env::var_os("TINI_KILL_PROCESS_GROUP").is_some();
+    (dumb || asked) && line.all("single-child").next().is_none()
+}
+
+/// tini's verbosity in our words; each `-v` is one more.
+const LEVELS: [Level; 4] = [Level::Error, Level::Warn, Level::Info, Level::Debug];
+
+fn verbosity(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("'{text}' is not a number"))
+}
+
+/// The level of wingmate's own messages. In the others' manner it is as quiet as they are, `wingmate.yaml` aside.
+fn level(line: &Line, manner: Manner, configured: bool) -> Result<Option<Level>, String> {
+    let of = |verbosity: usize| LEVELS.get(verbosity).copied().unwrap_or(Level::Debug);
+    let times = line.all("verbose").count();
+    if times > 0 && line.all("log-level").next().is_none() {
+        return Ok(Some(match manner {
+            Manner::Wingmate => of(2 + times),
+            Manner::Tini => of(1 + times),
+            Manner::DumbInit => Level::Debug,
+        }));
+    }
+    if let Some(level) = line.parsed("log-level", str::parse)? {
+        return Ok(Some(level));
+    }
+    if let Some(verbosity) = line.parsed("verbose", verbosity)? {
+        return Ok(Some(of(verbosity)));
+    }
+    if manner == Manner::DumbInit && std::env::var_os("DUMB_INIT_DEBUG").is_some_and(|value| value == "1") {
+        return Ok(Some(Level::Debug));
+    }
+    Ok((manner != Manner::Wingmate && !configured).then_some(Level::Warn))
 }

@@ -13,6 +13,7 @@ use applet::{Applet, Asked};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use wingmate::runtime::resolve;
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
 pub static APPLETS: [&Applet; 8] = [
@@ -29,7 +30,13 @@ pub static APPLETS: [&Applet; 8] = [
 fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let name = args.next().unwrap_or_default();
-    let (applet, args) = choose(&name, args.collect());
+    let args: Vec<OsString> = args.collect();
+    match args.as_slice() {
+        // A child of init's own, and no applet of anybody's.
+        [word, host] if word == resolve::WORD => return ExitCode::from(resolve::answer(host)),
+        _ => {}
+    }
+    let (applet, args) = choose(&name, args);
     let status = match applet.read(args) {
         Ok(Asked::Run(line)) => (applet.run)(&line),
         Ok(Asked::Help) => applet::print(applet, &help::page(applet)),
@@ -42,7 +49,8 @@ fn main() -> ExitCode {
 /// The applet that is meant, and the arguments that are its own.
 fn choose(argv0: &OsString, mut args: Vec<OsString>) -> (&'static Applet, Vec<OsString>) {
     let base = Path::new(argv0).file_name().unwrap_or_default();
-    if let Some(applet) = APPLETS.iter().find(|applet| applet.alias.is_some_and(|alias| base == alias)) {
+    let mut links = APPLETS.iter().chain(&init::STAND_INS);
+    if let Some(applet) = links.find(|applet| applet.alias.is_some_and(|alias| base == alias)) {
         return (applet, args);
     }
     match args.first().and_then(|first| APPLETS.iter().find(|applet| first == applet.name)) {

@@ -15,6 +15,7 @@ use wingmate::launch::plan::{Context, Plan};
 use wingmate::launch::step::Limit;
 use wingmate::model::command::{Identity, ProcessSpec, Session};
 use wingmate::model::unit::Pid;
+use wingmate::sys::descriptors::Descriptors;
 use wingmate::sys::{identity, spawn};
 
 const PROGRAM: &str = "/bin/true";
@@ -25,8 +26,8 @@ fn main() -> io::Result<()> {
     let environment: Vec<Variable> = std::env::vars_os().collect();
     let floor = Floor::new(&environment);
     let null = File::options().read(true).write(true).open("/dev/null")?;
-    let stdio = [Some(null.as_fd()); 3];
-    let start = |plan: &Plan| wait(spawn::spawn(plan, stdio).expect("the program starts").raw());
+    let descriptors = Descriptors::stdio([Some(null.as_fd()); 3]);
+    let start = |plan: &Plan| wait(spawn::spawn(plan, &descriptors).expect("the program starts").raw());
     let default = plan(&environment, &Setting::default());
     let full = Setting { user: Some("65534"), directory: Some("/"), limit: true };
     let full_plan = identity::ids().may_set_groups.then(|| plan(&environment, &full));
@@ -85,13 +86,14 @@ fn plan(environment: &[Variable], setting: &Setting) -> Plan {
         session: Session::Own,
         ..ProcessSpec::default()
     };
-    let accounts = if Accounts::needed(&spec.identity) {
+    let accounts = if Accounts::needed(&spec) {
         identity::accounts()
     } else {
         Accounts { passwd: Table::Missing, group: Table::Missing }
     };
     let context = Context {
         environment,
+        secrets: &[],
         extra: &[],
         accounts: &accounts,
         ids: &identity::ids(),

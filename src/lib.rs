@@ -8,7 +8,7 @@
 //!  3 hands     sys                          the only unsafe, the only system calls beyond std's
 //!  ─────────── below this line: pure. No files, processes, sockets, threads, environment, clock ───────────
 //!  2 deciders  supervise launch logs        words + events → actions, plans
-//!  1 readers   config schedule              text and bytes ↔ words
+//!  1 readers   config schedule wire         text and bytes ↔ words
 //!  0 words     model text                   types, positions; know nothing
 //! ```
 //!
@@ -24,3 +24,4 @@ pub mod schedule;
 mod supervise;
 pub mod sys;
 pub mod text;
+mod wire;

@@ -131,6 +131,47 @@ impl FromStr for Signal {
     }
 }
 
+/// What becomes of a signal that comes to wingmate: `FROM:TO`, dumb-init's `-r`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewrite {
+    pub from: Signal,
+    /// `None`: it is dropped.
+    pub to: Option<Signal>,
+}
+
+/// What can't be caught, is a child's end, or is raised by a fault of wingmate's own: nobody sees these come.
+const UNSEEN: [u8; 9] = [4, 5, 7, 8, 9, 11, 17, 19, 31];
+
+/// What was written isn't a rewrite.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BadRewrite {
+    #[error("'{0}' is not of the form FROM:TO (TERM:QUIT or 15:3; 15:0 drops it)")]
+    Form(String),
+    #[error(transparent)]
+    Unknown(#[from] UnknownSignal),
+    #[error("{0} is never passed on, and so can't be rewritten")]
+    Unseen(Signal),
+}
+
+impl FromStr for Rewrite {
+    type Err = BadRewrite;
+
+    fn from_str(text: &str) -> Result<Rewrite, BadRewrite> {
+        let (from, to) = text.split_once(':').ok_or_else(|| BadRewrite::Form(text.to_owned()))?;
+        let from: Signal = from.parse()?;
+        if UNSEEN.contains(&from.0) {
+            return Err(BadRewrite::Unseen(from));
+        }
+        let to = if to == "0" { None } else { Some(to.parse()?) };
+        Ok(Rewrite { from, to })
+    }
+}
+
+/// What a signal becomes by these; the last word on it counts. `None`: it is dropped.
+pub fn rewritten(signal: Signal, rewrites: &[Rewrite]) -> Option<Signal> {
+    rewrites.iter().rfind(|rewrite| rewrite.from == signal).map_or(Some(signal), |rewrite| rewrite.to)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +189,27 @@ mod tests {
             if number <= 31 || number >= 34 {
                 assert_eq!(signal.to_string().parse(), Ok(signal));
             }
+        }
+    }
+
+    #[test]
+    fn a_rewrite_is_read_and_its_last_word_counts() {
+        let rewrites = ["TERM:QUIT", "15:0", "SIGWINCH:15", "usr1:RTMIN+3", "HUP:9"].map(|text| text.parse().unwrap());
+        let becomes = |signal| rewritten(signal, &rewrites);
+        assert_eq!(becomes(Signal::TERM), None);
+        assert_eq!(becomes(Signal::WINCH), Some(Signal::TERM), "no further than one step");
+        assert_eq!(becomes(Signal::USR1), Some(Signal::RTMIN_3));
+        assert_eq!(becomes(Signal::HUP), Some(Signal::KILL));
+        assert_eq!(becomes(Signal::INT), Some(Signal::INT));
+    }
+
+    #[test]
+    fn a_rewrite_of_nothing_is_refused() {
+        for text in ["", "TERM", "15-3", ":", ":15", "15:", "0:15", "NOPE:15", "15:NOPE", "15:65", "15:-1", "15:00x"] {
+            assert!(text.parse::<Rewrite>().is_err(), "{text}");
+        }
+        for text in ["KILL:TERM", "STOP:0", "CHLD:TERM", "SEGV:TERM"] {
+            assert!(matches!(text.parse::<Rewrite>(), Err(BadRewrite::Unseen(_))), "{text}");
         }
     }
 

@@ -118,9 +118,11 @@ impl Loop {
 
     /// While a daemon is awaited: whom does the file name now?
     fn look_for_daemon(&mut self, unit: UnitId, now: Now) {
-        let Some(adoption) = self.adoptions.get_mut(&unit).filter(|adoption| adoption.awaited) else { return };
-        let others: Vec<Pid> =
-            self.children.iter().filter(|(_, (other, _))| *other != unit).map(|(pid, _)| *pid).collect();
+        if !self.adoptions.get(&unit).is_some_and(|adoption| adoption.awaited) {
+            return;
+        }
+        let others = self.others(unit);
+        let Some(adoption) = self.adoptions.get_mut(&unit) else { return };
         let claim = Claim { reaper: processes::own(), since: adoption.since, others: &others };
         let life = adoption.life;
         match adoption.file.look(&claim, now.mono) {
@@ -141,6 +143,12 @@ impl Loop {
                 }
             }
         }
+    }
+
+    /// Processes that this unit can't call its own: those of other units, and of probes.
+    pub(super) fn others(&self, unit: UnitId) -> Vec<Pid> {
+        let units = self.children.iter().filter(|(_, (other, _))| *other != unit).map(|(pid, _)| *pid);
+        units.chain(self.probes.children()).collect()
     }
 
     /// A child is dead and not yet reaped: it may be, or have been, a daemon that is awaited.
@@ -183,8 +191,8 @@ impl Loop {
         if self.supervisor.pidfile(unit).is_none() || exit.is_some_and(|exit| exit != Exit::Code(0)) {
             return false;
         }
-        let writers: Vec<Pid> = self.outputs.writers().collect();
-        let unknown = |pid: &Pid| !self.children.contains_key(pid) && !writers.contains(pid);
+        let known: Vec<Pid> = self.outputs.writers().chain(self.probes.children()).collect();
+        let unknown = |pid: &Pid| !self.children.contains_key(pid) && !known.contains(pid);
         processes::children(processes::own()).iter().any(|child| !child.dead && unknown(&child.pid))
     }
 }

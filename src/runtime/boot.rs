@@ -12,13 +12,15 @@ use crate::model::command::{ProcessSpec, Session};
 use crate::model::moment::Wall;
 use crate::model::note::Note;
 use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
+use crate::model::signal::{Rewrite, Signal};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
+pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
 use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, stdio, terminal};
+use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -29,7 +31,8 @@ use std::time::Duration;
 /// What the command line and the environment ask for; `None` leaves it to `wingmate.yaml`.
 #[derive(Debug, Default)]
 pub struct Options {
-    pub config: PathBuf,
+    /// `None`: no configuration is read.
+    pub config: Option<PathBuf>,
     /// Somebody asked for `config`; otherwise it is where one usually is.
     pub config_named: bool,
     pub log_format: Option<LogFormat>,
@@ -37,6 +40,13 @@ pub struct Options {
     pub shutdown_timeout: Option<Duration>,
     /// The main command.
     pub command: Option<Vec<OsString>>,
+    pub treatment: Treatment,
+    /// What becomes of signals that come.
+    pub rewrites: Vec<Rewrite>,
+    /// Each orphan that is reaped is told as a warning.
+    pub warn_of_orphans: bool,
+    /// What wingmate gets when its parent ends.
+    pub parent_death: Option<Signal>,
     /// What is to be said at debug level once the log is there.
     pub notices: Vec<String>,
 }
@@ -68,7 +78,8 @@ pub fn run(options: Options) -> u8 {
     }
     descriptors::mark_inherited();
     let mut zones = Zones::from_environment();
-    let mut loaded = configuration::load(&options.config, &mut zones);
+    let mut loaded =
+        options.config.as_deref().map_or_else(Loaded::default, |path| configuration::load(path, &mut zones));
     lay_over(&mut loaded.config.settings, &options);
     let budget = loaded.config.settings.shutdown_timeout;
     configuration::warn_of_shutdown(&mut loaded, budget);
@@ -127,6 +138,9 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     if !config.services.is_empty() || !config.jobs.is_empty() {
         descriptors::keep_low();
     }
+    if let Some(signal) = options.parent_death {
+        processes::when_the_parent_ends(signal).map_err(call("ask for a signal at the parent's end"))?;
+    }
     if !init::is_pid_1() {
         // Refused by very old kernels only; orphans then go to somebody else, and everything else works.
         let _ = init::become_subreaper();
@@ -134,7 +148,12 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
     let command = options.command.take();
-    let supervisor = Supervisor::new(plan(config, loaded.schedules, command, zones)?, now);
+    let plan = Plan {
+        treatment: std::mem::take(&mut options.treatment),
+        rewrites: std::mem::take(&mut options.rewrites),
+        ..plan(config, loaded.schedules, command, zones)?
+    };
+    let supervisor = Supervisor::new(plan, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(&supervisor, log, local, &poller);
     let launcher = Launcher {
@@ -182,7 +201,7 @@ pub(super) fn plan(
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
     let (shutdown_timeout, shutdown_delay) = (config.settings.shutdown_timeout, config.settings.shutdown_delay);
-    Ok(Plan { services: config.services, jobs, main, shutdown_timeout, shutdown_delay })
+    Ok(Plan { services: config.services, jobs, main, shutdown_timeout, shutdown_delay, ..Plan::default() })
 }
 
 /// The local time's offset from UTC in seconds, for stamps.

@@ -1,9 +1,11 @@
 //! Readiness becomes events: signals, dead children, timers. Log pipes go to `outputs` directly.
 
 use super::outputs::Outputs;
-use super::supervisor::{BEATS, DAEMONS, FILES, Loop, RUNS, SIGNALS};
+use super::supervisor::{BEATS, DAEMONS, FILES, Loop, MAINS, NOTICES, PROBES, READY_LINES, RUNS, SIGNALS};
 use crate::model::exit::Exit;
 use crate::model::moment::Now;
+use crate::model::note::Note;
+use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::event::Event;
@@ -24,6 +26,10 @@ impl Loop {
                 token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
                 token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
                 token if token.kind() == DAEMONS => self.daemon_ready(token.low(), now),
+                token if token.kind() == NOTICES => _ = self.hear(UnitId(token.low()), false, now),
+                token if token.kind() == READY_LINES => self.read_line(UnitId(token.low())),
+                token if token.kind() == MAINS => self.look_at_main(UnitId(token.low()), now),
+                token if token.kind() == PROBES => self.go_on_probing(Some(token.low()), now),
                 _ => {}
             }
         }
@@ -57,18 +63,31 @@ impl Loop {
 
     /// A dead child: while its number is still its own, its group is signalled if leftovers must go.
     fn bury(&mut self, pid: Pid, exit: Exit, now: Now) {
+        if self.bury_probe(pid, exit, now) {
+            return;
+        }
         self.look_before_burial(pid, now);
         self.take_unreaped(now);
         let Some((unit, life)) = self.children.remove(&pid) else {
             reap::reap(pid);
+            if self.options.warn_of_orphans {
+                self.say(&Note::new(Level::Warn, format!("reaped an orphan (pid {pid}): {exit}")));
+            }
             return self.events.push(Event::OrphanReaped);
         };
+        if self.hear(unit, true, now) {
+            // Another process may be the main one by its last word: that decides what becomes of its group.
+            for event in std::mem::take(&mut self.events) {
+                self.supervisor.handle(event, now);
+            }
+        }
         if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
             // No member but the dead one, or none that may be signalled: both show in what comes next.
             let _ = processes::kill_group(pid, signal);
         }
         let exit = reap::reap(pid).unwrap_or(exit);
         self.unwatch(unit, pid);
+        self.unwatch_main(unit, pid);
         self.tell_end(unit, life, pid, Some(exit), now);
     }
 
@@ -77,6 +96,9 @@ impl Loop {
         let group_lives = processes::group_lives(pid);
         let lingering = self.lingering(unit, exit);
         self.outputs.drain(unit, &self.poller, now);
+        self.take_met();
+        self.hear(unit, true, now);
+        self.read_line(unit);
         self.events.push(Event::Exited { unit, life, pid, exit, group_lives, lingering });
     }
 }

@@ -22,7 +22,7 @@ use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::{Level, LogSettings};
 use crate::model::table::Table;
-use crate::model::unit::{Pid, UnitId};
+use crate::model::unit::{Life, Pid, UnitId};
 use crate::sys::pipes::Pipe;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::sink::Sink;
@@ -62,6 +62,8 @@ pub struct Outputs {
     resting: Vec<Key>,
     /// How many units are leaving.
     leaving: usize,
+    /// Units in whose output the text was met that was looked for, to be taken by the loop.
+    pub met: Vec<(UnitId, Life)>,
     /// The very last message.
     last: Option<Vec<u8>>,
 }
@@ -69,6 +71,8 @@ pub struct Outputs {
 struct Unit {
     name: Box<str>,
     streams: [Source; 2],
+    /// Whose text is looked for.
+    sought: Life,
     /// To be forgotten when all is printed.
     leaving: bool,
 }
@@ -131,6 +135,7 @@ impl Outputs {
             parked: VecDeque::new(),
             resting: Vec::new(),
             leaving: 0,
+            met: Vec::new(),
             last: None,
         }
     }
@@ -182,7 +187,7 @@ impl Outputs {
             for (stream, source) in BOTH.iter().zip(&streams) {
                 poller.add(&source.pipe, key_token((id, *stream)), Interest::IN)?;
             }
-            Ok(Unit { name: name.into(), streams, leaving: false })
+            Ok(Unit { name: name.into(), streams, sought: Life::default(), leaving: false })
         };
         if !self.units.contains_key(&id) {
             let unit = make().map_err(|source| OpenError { unit: name.to_owned(), source })?;
@@ -207,6 +212,14 @@ impl Outputs {
     /// What the unit's next life gets as descriptors 1 and 2.
     pub fn child_ends(&self, id: UnitId) -> Option<[BorrowedFd<'_>; 2]> {
         self.units.get(&id).map(|unit| [unit.streams[0].pipe.child_end(), unit.streams[1].pipe.child_end()])
+    }
+
+    /// A life is about to begin: this text is looked for in what it writes, on both streams until it is met on one.
+    pub fn seek(&mut self, id: UnitId, life: Life, text: Option<&str>) {
+        if let Some(unit) = self.units.get_mut(&id) {
+            unit.sought = life;
+            unit.streams.iter_mut().for_each(|source| source.seek(text));
+        }
     }
 
     /// Something of this room is ready.
@@ -374,6 +387,10 @@ impl Outputs {
         if source.rested().is_some() && !source.resting {
             source.resting = true;
             self.resting.push((id, stream));
+        }
+        if source.take_met() {
+            unit.streams.iter_mut().for_each(|source| source.seek(None));
+            self.met.push((id, unit.sought));
         }
         pumped
     }

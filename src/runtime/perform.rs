@@ -1,5 +1,6 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
+use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
 use crate::launch::accounts::Accounts;
@@ -14,6 +15,8 @@ use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
+use crate::sys::descriptors::Descriptors;
+use crate::sys::fault::reason;
 use crate::sys::{identity, processes, spawn};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -37,7 +40,9 @@ impl Loop {
     pub(super) fn perform(&mut self, action: Action, now: Now) {
         match action {
             Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref()),
-            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) => {} // next
+            Action::Probe { unit, life, purpose, timeout } => self.probe(Of { unit, life, purpose }, timeout, now),
+            Action::ForgetProbes { unit, life } => self.probes.forget(unit, life),
+            Action::Notify(text) => self.tell_manager(text),
             Action::Reload => self.reload(now),
             Action::Forget { unit } => self.forget(unit, now),
             Action::Rename { unit } => self.rename(unit),
@@ -64,7 +69,11 @@ impl Loop {
             Part::Program => self.prepare_adoption(unit, life).map_err(|error| other(error.to_string())),
             Part::PreStart | Part::StopCommand { .. } | Part::PostStop => Ok(()),
         };
-        let event = match prepared.and_then(|()| self.start(unit, part, due)) {
+        let started = prepared.and_then(|()| self.start(unit, life, part, due));
+        if part == Part::Program {
+            self.notices.started(unit, started.as_ref().ok().copied());
+        }
+        let event = match started {
             Ok(pid) => {
                 self.children.insert(pid, (unit, life));
                 Event::Launched { unit, life, pid }
@@ -74,17 +83,26 @@ impl Loop {
         self.events.push(event);
     }
 
-    fn start(&mut self, unit: UnitId, part: Part, due: Option<&Due>) -> Result<Pid, Fault> {
+    fn start(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>) -> Result<Pid, Fault> {
+        let mut extra = extra(part, due);
+        if part == Part::Program {
+            self.prepare_signs(unit, life, &mut extra)?;
+        }
         let Some(spec) = self.supervisor.process(unit, part) else { return Err(other("no such unit".into())) };
-        let plan = self.launcher.plan(&spec, self.supervisor.is_main(unit), &extra(part, due))?;
+        let plan = self.launcher.plan(&spec, self.supervisor.is_main(unit), &extra)?;
         if let Some((user, group)) = plan.owner(&self.launcher.ids) {
             self.outputs.give(unit, user.raw(), group.raw());
+            if part == Part::Program {
+                self.notices.give(unit, user.raw(), group.raw()).map_err(|errno| failed("notify socket", errno))?;
+            }
         }
         let stdio = match self.outputs.child_ends(unit) {
             Some([out, err]) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],
             None => [None, None, None],
         };
-        spawn::spawn(&plan, stdio).map_err(|fault| {
+        let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
+        let others = line.as_slice();
+        spawn::spawn(&plan, &Descriptors { stdio, others }).map_err(|fault| {
             let kind = match fault.status() {
                 Some(127) => FaultKind::NotFound,
                 Some(_) => FaultKind::NotExecutable,
@@ -119,11 +137,12 @@ impl Loop {
 }
 
 impl Launcher {
-    fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
+    pub(super) fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
         // Read at each start: an earlier unit may have made the user.
-        let accounts = if Accounts::needed(&spec.identity) { identity::accounts() } else { Accounts::NONE };
+        let accounts = if Accounts::needed(spec) { identity::accounts() } else { Accounts::NONE };
         let context = Context {
             environment: &self.environment,
+            secrets: &[],
             extra,
             accounts: &accounts,
             ids: &self.ids,
@@ -146,6 +165,11 @@ fn extra(part: Part, due: Option<&Due>) -> Vec<Variable> {
         told.push(variable("WINGMATE_SCHEDULED_TIME", &due.time));
     }
     told
+}
+
+/// One of the things that a unit needs to give signs with can't be had.
+pub(super) fn failed(what: &str, errno: Errno) -> Fault {
+    other(format!("cannot make its {what}: {}", reason(errno)))
 }
 
 fn other(text: String) -> Fault {

@@ -26,6 +26,7 @@ use crate::supervise::adoption::{Claim, Refusal, Unfit, begun_since};
 use crate::supervise::proxy::{Ending, Event, Proxy, Step};
 use crate::supervise::sweep::Sweep;
 use crate::sys::clock::mono;
+use crate::sys::descriptors::Descriptors;
 use crate::sys::fault::Fault;
 use crate::sys::files::reason;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
@@ -115,7 +116,7 @@ pub fn run(order: &Order, say: &dyn Fn(&str)) -> Result<u8, ProxyError> {
     let signals = Signals::new().map_err(system("receive signals"))?;
     let poller = Poller::new().map_err(system("wait for events"))?;
     poller.add(&signals, SIGNALS, Interest::IN).map_err(system("wait for signals"))?;
-    let starter = spawn::spawn(&plan(order)?, [None; 3]).map_err(ProxyError::Launch)?;
+    let starter = spawn::spawn(&plan(order)?, &Descriptors::default()).map_err(ProxyError::Launch)?;
     Loop::new(order, say, file, poller, starter).run(&signals)
 }
 
@@ -123,6 +124,7 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
     let spec = ProcessSpec { command: order.command.clone(), session: Session::Group, ..ProcessSpec::default() };
     let context = Context {
         environment: &order.environment,
+        secrets: &[],
         extra: &[],
         accounts: &Accounts::NONE,
         ids: &identity::ids(),

@@ -15,9 +15,12 @@ use crate::text::diagnostic::Severity;
 impl Loop {
     /// Reads the configuration again; with any error nothing changes.
     pub(super) fn reload(&mut self, now: Now) {
+        let Some(path) = &self.options.config else {
+            return self.complain("not reloaded: no configuration is read");
+        };
         // Files of zones may have changed too.
         let mut zones = Zones::from_environment();
-        let mut loaded = configuration::load(&self.options.config, &mut zones);
+        let mut loaded = configuration::load(path, &mut zones);
         lay_over(&mut loaded.config.settings, &self.options);
         let budget = loaded.config.settings.shutdown_timeout;
         configuration::warn_of_shutdown(&mut loaded, budget);
@@ -66,6 +69,8 @@ impl Loop {
     /// The unit is no more: what it wrote is still printed.
     pub(super) fn forget(&mut self, unit: UnitId, now: Now) {
         self.adoptions.remove(&unit);
+        self.notices.forget(unit);
+        self.forget_main(unit);
         self.outputs.remove(unit, &self.poller, now);
         self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
     }

@@ -5,8 +5,11 @@
 
 use super::adoption::Adoption;
 use super::boot::Options;
+use super::mains::Main;
+use super::notify::Notices;
 use super::outputs::Outputs;
 use super::perform::Launcher;
+use super::probes::Probes;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
@@ -33,6 +36,14 @@ pub(super) const BEATS: Token = Token(3 << 32);
 pub(super) const FILES: Token = Token(4 << 32);
 /// Adopted daemons; the lower half is the unit.
 pub(super) const DAEMONS: Token = Token(5 << 32);
+/// Probes; the lower half is theirs.
+pub(super) const PROBES: Token = Token(8 << 32);
+/// Notify sockets; the lower half is the unit.
+pub(super) const NOTICES: Token = Token(9 << 32);
+/// Pipes on which a newline is awaited; the lower half is the unit.
+pub(super) const READY_LINES: Token = Token(10 << 32);
+/// Main processes that units named by themselves; the lower half is the unit.
+pub(super) const MAINS: Token = Token(11 << 32);
 
 /// Everything that the loop owns.
 pub struct Loop {
@@ -49,6 +60,10 @@ pub struct Loop {
     pub(super) children: Table<Pid, (UnitId, Life)>,
     /// Services that fork into the background.
     pub(super) adoptions: Table<UnitId, Adoption>,
+    pub(super) probes: Probes,
+    pub(super) notices: Notices,
+    /// Main processes that units named by themselves.
+    pub(super) mains: Table<UnitId, Main>,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
     /// The status to leave with, once it is decided.
@@ -81,6 +96,9 @@ impl Loop {
             options,
             children: Table::new(),
             adoptions: Table::new(),
+            probes: Probes::new(PROBES),
+            notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),
+            mains: Table::new(),
             events: vec![Event::Begin],
             leave: None,
         }))
@@ -109,6 +127,9 @@ impl Loop {
     fn settle(&mut self, now: Now) {
         self.outputs.expire(&self.poller, now);
         self.expire_adoptions(now);
+        self.expire_mains(now);
+        self.go_on_probing(None, now);
+        self.take_met();
         loop {
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
@@ -133,8 +154,9 @@ impl Loop {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let supervisor = self.supervisor.next_deadline();
-        [supervisor, self.outputs.deadline(), self.adoption_deadline()].into_iter().flatten().min()
+        let (supervisor, outputs) = (self.supervisor.next_deadline(), self.outputs.deadline());
+        let others = [self.adoption_deadline(), self.main_deadline(), self.probes.deadline()];
+        [supervisor, outputs].into_iter().chain(others).flatten().min()
     }
 
     fn wait(&mut self, until: Option<Mono>, ready: &mut Vec<Ready>) {

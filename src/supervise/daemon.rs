@@ -10,8 +10,9 @@
 
 use super::action::{Action, Target};
 use super::halting::Why;
+use super::judging::Over;
 use super::proxy::{self, Proxy, Step};
-use super::service::{Death, Over, Service, State, Up, Wanted};
+use super::service::{Death, Service, State, Up, Wanted};
 use super::standing::End;
 use super::watch::Watch;
 use crate::model::moment::{Mono, Spoken};

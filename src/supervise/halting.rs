@@ -6,7 +6,8 @@
 
 use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living};
-use super::service::{Over, Service, State, Wanted};
+use super::judging::Over;
+use super::service::{Service, State, Wanted};
 use super::standing::End;
 use super::task::Task;
 use crate::model::moment::{Mono, Spoken};
@@ -140,7 +141,8 @@ impl Service {
         let command = asked && self.spec.extras().stop_command.is_some();
         let command = command.then(|| {
             let life = self.next_life();
-            Task::order((self.unit, life), Part::StopCommand { main: pid }, stop, now + limit, now, actions)
+            let time = (limit, Some(now + limit));
+            Task::order((self.unit, life), Part::StopCommand { main: pid }, stop, time, now, actions)
         });
         let (first, later) = match (&command, stop.signal) {
             (None, signal) => (signal, None),

@@ -9,6 +9,7 @@
 //! - It starts once: its end is wingmate's.
 //! - Signals that come before it runs are kept for it, in order; one that asks to stop cancels its start.
 //! - It has no `stop.timeout`, only its wave's share of the shutdown.
+//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one.
 
 use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living};
@@ -27,10 +28,20 @@ use std::time::Duration;
 /// Signals kept for a main command that doesn't run yet: more than there are signals is somebody's loop.
 const KEPT: usize = 64;
 
+/// How the main command is treated: options of tini's and dumb-init's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Treatment {
+    /// Signals go to its whole group, not to its process alone.
+    pub group: bool,
+    /// Exit statuses of its that count as 0.
+    pub successes: Vec<u8>,
+}
+
 /// The main command and where it stands.
 #[derive(Debug)]
 pub struct MainCommand {
     pub process: ProcessSpec,
+    treatment: Treatment,
     unit: UnitId,
     life: Life,
     state: State,
@@ -60,10 +71,23 @@ enum State {
     },
 }
 
+impl Treatment {
+    /// Whom its signals are for.
+    fn target(&self, pid: Pid) -> Target {
+        if self.group { Target::Group(pid) } else { Target::Process(pid) }
+    }
+}
+
 impl MainCommand {
     /// A main command that waits to be started.
-    pub fn new(unit: UnitId, process: ProcessSpec) -> MainCommand {
-        MainCommand { process, unit, life: Life::default(), state: State::Waiting { kept: Vec::new() }, overran: false }
+    pub fn new(unit: UnitId, process: ProcessSpec, treatment: Treatment) -> MainCommand {
+        let state = State::Waiting { kept: Vec::new() };
+        MainCommand { process, treatment, unit, life: Life::default(), state, overran: false }
+    }
+
+    /// What an exit status of its counts as.
+    pub fn counted(&self, status: u8) -> u8 {
+        if self.treatment.successes.contains(&status) { 0 } else { status }
     }
 
     /// Whether it has not been started yet.
@@ -105,11 +129,11 @@ impl MainCommand {
         match &mut self.state {
             State::Waiting { kept } | State::Starting { kept } if kept.len() < KEPT => kept.push(signal),
             State::Running { pid, .. } => {
-                actions.push(Action::Signal { unit: self.unit, target: Target::Process(*pid), signal });
+                actions.push(Action::Signal { unit: self.unit, target: self.treatment.target(*pid), signal });
             }
             State::Stopping { ending, .. } => {
                 if let Some(pid) = ending.pid() {
-                    actions.push(Action::Signal { unit: self.unit, target: Target::Process(pid), signal });
+                    actions.push(Action::Signal { unit: self.unit, target: self.treatment.target(pid), signal });
                 }
             }
             State::Waiting { .. } | State::Starting { .. } | State::Ended { .. } => {}
@@ -125,9 +149,9 @@ impl MainCommand {
             }
             State::Running { pid, since } => {
                 let living = Living { unit: self.unit, life: self.life, pid: *pid, group: Some(*pid) };
-                // The signal goes to its process alone, as every signal does; SIGKILL to what is left of its group.
+                // The signal goes where every signal goes; SIGKILL to what is left of its group.
                 let stop = StopSpec { signal: Some(signal), timeout: limit, group: StopGroup::Group };
-                actions.push(Action::Signal { unit: self.unit, target: Target::Process(*pid), signal });
+                actions.push(Action::Signal { unit: self.unit, target: self.treatment.target(*pid), signal });
                 let ending = Ending::ordered(living, stop, None, limit, now, actions);
                 self.state = State::Stopping { ending, since: *since };
             }
@@ -158,7 +182,7 @@ impl MainCommand {
         match &mut self.state {
             State::Running { pid, since } if *pid == dead => {
                 let text = format!("{exit} after {}", Spoken(now.since(*since)));
-                let level = if exit == Exit::Code(0) { Level::Info } else { Level::Warn };
+                let level = if self.counted(exit.status()) == 0 { Level::Info } else { Level::Warn };
                 self.say(actions, level, text, "done", Some(dead), Some(exit.status()));
                 self.state = State::Ended { end: Some(End::Exited(exit)) };
             }

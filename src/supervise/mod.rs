@@ -13,6 +13,7 @@ pub mod event;
 mod graph;
 mod halting;
 pub mod job;
+mod judging;
 pub mod main_command;
 mod observed;
 pub mod proxy;
@@ -21,6 +22,7 @@ mod reload;
 mod scenarios;
 pub mod service;
 pub mod shutdown;
+mod signals;
 pub mod standing;
 pub mod status;
 mod stopping;
@@ -43,7 +45,7 @@ use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
-use crate::model::signal::Signal;
+use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
 use crate::schedule::queue::Queue;
@@ -52,7 +54,7 @@ use action::{Action, Part};
 use event::Event;
 use graph::Graph;
 use job::Job;
-use main_command::MainCommand;
+use main_command::{MainCommand, Treatment};
 use reload::{Reload, Renewal};
 use service::{Death, Service};
 use shutdown::Shutdown;
@@ -63,10 +65,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
 use unit::{Milestone, Unit};
-use verdict::Reason;
-
-/// Signals that ask wingmate to stop.
-const STOPS: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::QUIT, Signal::RTMIN_3];
 
 /// What is to be supervised.
 #[derive(Debug, Default)]
@@ -74,6 +72,9 @@ pub struct Plan {
     pub services: Vec<ServiceSpec>,
     pub jobs: Vec<PlannedJob>,
     pub main: Option<ProcessSpec>,
+    pub treatment: Treatment,
+    /// What becomes of signals that come.
+    pub rewrites: Vec<Rewrite>,
     pub shutdown_timeout: Duration,
     pub shutdown_delay: Duration,
 }
@@ -99,6 +100,7 @@ pub struct Supervisor {
     /// Jobs that run once, when wingmate starts.
     at_start: Vec<UnitId>,
     timers: Timers,
+    rewrites: Vec<Rewrite>,
     shutdown: Option<Shutdown>,
     shutdown_timeout: Duration,
     shutdown_delay: Duration,
@@ -129,6 +131,7 @@ impl Supervisor {
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
             timers: Timers::default(),
+            rewrites: plan.rewrites,
             shutdown: None,
             shutdown_timeout: plan.shutdown_timeout,
             shutdown_delay: plan.shutdown_delay,
@@ -153,7 +156,7 @@ impl Supervisor {
         }
         if let Some(process) = plan.main {
             let unit = supervisor.next_unit();
-            supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process))));
+            supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process, plan.treatment))));
             supervisor.main = Some(unit);
         }
         supervisor.graph = supervisor.dependencies();
@@ -280,7 +283,7 @@ impl Supervisor {
     }
 
     /// Whether units are being stopped for good. Not yet so during `shutdown.delay`.
-    fn is_stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.shutdown.as_ref().is_some_and(|shutdown| !shutdown.is_delayed())
     }
 
@@ -364,11 +367,6 @@ impl Supervisor {
         self.shutdown.as_ref().map(|shutdown| shutdown.deadline)
     }
 
-    /// Whether this signal asks once more to stop, and isn't the first one repeated.
-    pub fn is_asked_again(&self, signal: Signal, now: Mono) -> bool {
-        STOPS.contains(&signal) && self.shutdown.as_ref().is_some_and(|shutdown| shutdown.is_second(now))
-    }
-
     fn begin(&mut self, now: Now) {
         self.begun = true;
         self.began = now.mono;
@@ -419,45 +417,6 @@ impl Supervisor {
         match self.unit(unit)? {
             Unit::Main(main) => Some((unit, main)),
             Unit::Service(_) | Unit::Job(_) | Unit::Gone => None,
-        }
-    }
-
-    fn signalled(&mut self, signal: Signal, now: Now) {
-        if STOPS.contains(&signal) {
-            return match self.shutdown {
-                Some(_) => self.stop_again(signal, now.mono),
-                None => self.stop_everything(Reason::Asked(signal), signal, now),
-            };
-        }
-        match self.main().map(|(unit, _)| unit) {
-            Some(main) => self.with(main, |machine, actions| {
-                if let Unit::Main(main) = machine {
-                    main.pass(signal, actions);
-                }
-            }),
-            None => match signal {
-                Signal::HUP => self.ask_for_reload(),
-                Signal::USR1 => self.log_status(now),
-                Signal::USR2 => self.say(Level::Info, "SIGUSR2: no log files to reopen".into()),
-                other => self.say(Level::Debug, format!("{other}: ignored")),
-            },
-        }
-    }
-
-    fn log_status(&mut self, now: Now) {
-        for line in self.status(now) {
-            self.say(Level::Info, line);
-        }
-    }
-
-    fn orphan_reaped(&mut self) {
-        self.orphans += 1;
-        self.look_again = true;
-        // It may have been the last of a group that is awaited.
-        for (unit, machine) in (0..).map(number).zip(&self.units) {
-            if let Some((life, group)) = machine.awaited_group() {
-                self.actions.push(Action::CheckGroup { unit, life, group });
-            }
         }
     }
 

@@ -204,16 +204,12 @@ impl Supervisor {
             return;
         }
         reload.stopping.retain(|unit| !self.is_down(*unit));
-        let waits: Vec<bool> = reload
-            .to_stop
-            .iter()
-            .map(|unit| {
-                let needed_by = reload.before.needed_by(*unit);
-                needed_by.iter().any(|by| reload.stopping.contains(by) || reload.to_stop.contains(by))
-            })
-            .collect();
-        let mut waits = waits.into_iter();
-        let due: Vec<UnitId> = reload.to_stop.extract_if(.., |_| !waits.next().unwrap_or_default()).collect();
+        let waits = |unit: &UnitId| {
+            let mut needed_by = reload.before.needed_by(*unit).iter();
+            needed_by.any(|by| reload.stopping.contains(by) || reload.to_stop.contains(by))
+        };
+        let (later, due): (Vec<UnitId>, Vec<UnitId>) = reload.to_stop.iter().partition(|unit| waits(unit));
+        reload.to_stop = later;
         for unit in due {
             self.with(unit, |machine, actions| {
                 if let Unit::Service(service) = machine {

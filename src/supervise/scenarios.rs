@@ -1,5 +1,10 @@
 //! Stories of the whole supervisor under a virtual clock: what users are promised (spec/supervision.md).
 
+mod dependencies;
+mod hooks;
+mod readiness;
+mod reload;
+
 use super::Plan;
 use super::event::Event;
 use super::standing::Standing;

@@ -30,26 +30,23 @@
 //!   stop (`halting`), judged like one that failed.
 
 use super::action::{Action, Part};
-use super::backoff::{Record, SPACING};
+use super::backoff::Record;
 use super::daemon::Adopting;
-use super::ending::{Ending, Living};
 use super::event::Fault;
 use super::halting::Halt;
+use super::judging::Over;
 use super::proxy::Proxy;
 use super::standing::{End, Standing};
-use super::task::{Outcome, Task};
+use super::task::Task;
 use super::watch::{Awaiting, Watch};
 use crate::model::exit::Exit;
-use crate::model::moment::{Mono, Spoken};
+use crate::model::moment::Mono;
 use crate::model::note::Note;
-use crate::model::service::{Restart, ServiceSpec, StopGroup};
+use crate::model::service::{ServiceSpec, StopGroup};
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use std::time::Duration;
-
-/// How long leftovers of an unexpected death may delay the next start (spec/supervision.md).
-const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// A service and where it stands.
 #[derive(Debug)]
@@ -130,15 +127,6 @@ impl Up {
             Up::Since { since, .. } => Some(now.since(*since)),
         }
     }
-}
-
-/// How a life came to its end.
-#[derive(Clone, Debug)]
-pub(super) enum Over {
-    /// By itself, or because it was unfit. `ran`: how long it was up; `None`: it never was.
-    ByItself { ran: Option<Duration>, success: bool, text: String },
-    /// It was told to stop.
-    Ordered { exit: Option<Exit>, killed: bool },
 }
 
 /// The end of a process.
@@ -267,21 +255,21 @@ impl Service {
     }
 
     /// A new life, with what has to be done before its program is launched.
-    fn begin_life(&mut self, now: Mono, actions: &mut Vec<Action>) {
+    pub(super) fn begin_life(&mut self, now: Mono, actions: &mut Vec<Action>) {
         self.launched = Some(now);
         match &self.spec.extras().pre_start {
             None => self.launch(actions),
             Some(hook) => {
-                let until = now + hook.timeout;
+                let time = (hook.timeout, None);
                 let life = self.next_life();
-                let task = Task::order((self.unit, life), Part::PreStart, self.spec.stop, until, now, actions);
+                let task = Task::order((self.unit, life), Part::PreStart, self.spec.stop, time, now, actions);
                 self.state = State::Preparing(Box::new(task));
                 self.say(actions, Level::Info, "starting (pre_start)".into(), "starting", None);
             }
         }
     }
 
-    fn launch(&mut self, actions: &mut Vec<Action>) {
+    pub(super) fn launch(&mut self, actions: &mut Vec<Action>) {
         self.life = self.next_life();
         self.status = None;
         self.state = State::Starting;
@@ -411,50 +399,6 @@ impl Service {
         }
     }
 
-    /// The main process died by itself.
-    fn died(&mut self, death: Death, ran: Option<Duration>, now: Mono, actions: &mut Vec<Action>) {
-        let Some(exit) = death.exit else { return self.lost(ran, now, actions) };
-        self.last_end = Some(End::Exited(exit));
-        self.forget_probes(actions);
-        let text = match ran {
-            Some(ran) => format!("{exit} after {}", Spoken(ran)),
-            None => {
-                let after = Spoken(self.launched.map_or(Duration::ZERO, |launched| now.since(launched)));
-                format!("{exit} after {after}, before it was ready")
-            }
-        };
-        if death.group_lives && self.spec.stop.group != StopGroup::Main {
-            self.clear_up(death.pid, Some(exit), &text, ran, now, actions);
-        } else {
-            self.over(Over::ByItself { ran, success: self.succeeded(exit), text }, now, actions);
-        }
-    }
-
-    /// The main process ended, and somebody else has its status.
-    fn lost(&mut self, ran: Option<Duration>, now: Mono, actions: &mut Vec<Action>) {
-        let text = "ended, nobody can tell how".to_owned();
-        self.last_end = Some(End::Lost(text.clone()));
-        self.forget_probes(actions);
-        self.over(Over::ByItself { ran, success: false, text }, now, actions);
-    }
-
-    /// Waits until nothing is left of a dead leader's group, which has had its stop signal.
-    pub(super) fn clear_up(
-        &mut self,
-        leader: Pid,
-        exit: Option<Exit>,
-        text: &str,
-        ran: Option<Duration>,
-        now: Mono,
-        actions: &mut Vec<Action>,
-    ) {
-        let living = Living { unit: self.unit, life: self.life, pid: leader, group: Some(leader) };
-        let limit = self.spec.stop.timeout.min(LEFTOVERS);
-        let ending = Ending::leftovers(living, exit, self.spec.stop, limit, now);
-        self.state = State::Stopping(Box::new(Halt::after_death(ending, ran)));
-        self.say(actions, Level::Warn, format!("{text}; ending what it left behind"), "stopping", Some(leader));
-    }
-
     /// The group of this life was seen empty.
     pub fn group_gone(&mut self, life: Life, now: Mono, actions: &mut Vec<Action>) {
         if let Some(task) = self.task(life) {
@@ -541,122 +485,6 @@ impl Service {
             | State::Done
             | State::Failed => {}
         }
-    }
-
-    /// A command beside the program is over.
-    fn task_is_over(&mut self, outcome: Outcome, now: Mono, actions: &mut Vec<Action>) {
-        match std::mem::replace(&mut self.state, State::Stopped) {
-            State::Preparing(_) => match outcome {
-                _ if self.wanted == Wanted::Down => {
-                    self.say(actions, Level::Info, "stopped before it was started".into(), "stopped", None);
-                }
-                Ok(()) => self.launch(actions),
-                Err(text) => {
-                    self.last_end = Some(End::Lost(text.clone()));
-                    self.ended(None, false, &text, now, actions);
-                }
-            },
-            State::Clearing(clearing) => {
-                self.grumble(outcome, actions);
-                self.conclude(clearing.1, now, actions);
-            }
-            State::Stopping(mut halt) => {
-                halt.command = None;
-                halt.expire(now, actions);
-                self.state = State::Stopping(halt);
-                self.grumble(outcome, actions);
-                self.when_gone(now, actions);
-            }
-            other => self.state = other,
-        }
-    }
-
-    /// A command that changes nothing by failing has failed.
-    fn grumble(&self, outcome: Outcome, actions: &mut Vec<Action>) {
-        if let Err(text) = outcome {
-            self.say(actions, Level::Warn, text, "stopping", None);
-        }
-    }
-
-    /// Nothing is left of a life whose program ran: `post_stop`, then the verdict.
-    pub(super) fn over(&mut self, over: Over, now: Mono, actions: &mut Vec<Action>) {
-        let Some(hook) = &self.spec.extras().post_stop else { return self.conclude(over, now, actions) };
-        let until = now + hook.timeout;
-        let until = self.limit.map_or(until, |limit| limit.min(until));
-        let life = self.next_life();
-        let task = Task::order((self.unit, life), Part::PostStop, self.spec.stop, until, now, actions);
-        let text = match &over {
-            Over::ByItself { text, .. } => format!("{text}; running post_stop"),
-            Over::Ordered { .. } => "stopping (post_stop)".to_owned(),
-        };
-        self.state = State::Clearing(Box::new((task, over)));
-        self.say(actions, Level::Info, text, "stopping", None);
-    }
-
-    fn conclude(&mut self, over: Over, now: Mono, actions: &mut Vec<Action>) {
-        match over {
-            Over::ByItself { ran, success, text } => self.ended(ran, success, &text, now, actions),
-            Over::Ordered { exit, killed } => {
-                self.state = State::Stopped;
-                let exit = exit.map(|exit| format!(": {exit}")).unwrap_or_default();
-                let over = if killed { " (its time was over)" } else { "" };
-                let level = if killed { Level::Warn } else { Level::Info };
-                self.say(actions, level, format!("stopped{exit}{over}"), "stopped", None);
-                if self.wanted == Wanted::Up {
-                    self.start(now, actions);
-                }
-            }
-        }
-    }
-
-    /// The verdict on a run that ended by itself: restart now or later, or never again. `ran`: how long it was up;
-    /// `None`: it never was.
-    fn ended(&mut self, ran: Option<Duration>, success: bool, text: &str, now: Mono, actions: &mut Vec<Action>) {
-        self.record.ended(ran.is_some_and(|ran| ran >= self.spec.startsecs));
-        if self.wanted == Wanted::Down {
-            self.state = State::Stopped;
-            return self.say(actions, Level::Info, format!("{text}; stopped"), "stopped", None);
-        }
-        let again = match self.spec.restart {
-            Restart::Always => true,
-            Restart::OnFailure => !success,
-            Restart::Never => false,
-        };
-        if !again || self.is_final() {
-            let (state, level, name) =
-                if success { (State::Done, Level::Info, "done") } else { (State::Failed, Level::Error, "failed") };
-            self.state = state;
-            return self.say(actions, level, format!("{text}; {name}, not to be restarted"), name, None);
-        }
-        if self.record.exhausted(self.spec.max_restarts, now) {
-            self.state = State::Failed;
-            return self.say(actions, Level::Error, format!("{text}; failed: max_restarts reached"), "failed", None);
-        }
-        self.record.restarted(self.spec.max_restarts, now);
-        let earliest = self.launched.map_or(now, |launched| launched + SPACING);
-        let until = (now + self.record.delay(self.spec.backoff)).max(earliest);
-        let level = if success { Level::Info } else { Level::Warn };
-        match self.record.short_in_a_row {
-            0 => self.say(actions, level, format!("{text}; restart at once"), "backoff", None),
-            count => {
-                let delay = Spoken(until.since(now));
-                self.say(actions, level, format!("{text}; restart in {delay} ({count} in a row)"), "backoff", None);
-            }
-        }
-        if until <= now {
-            self.begin_life(now, actions);
-        } else {
-            self.state = State::Backoff { until };
-        }
-    }
-
-    pub(super) fn succeeded(&self, exit: Exit) -> bool {
-        matches!(exit, Exit::Code(code) if self.spec.success_codes.contains(&code))
-    }
-
-    /// Whether the last end is one after which it isn't restarted, whatever `restart` says.
-    fn is_final(&self) -> bool {
-        matches!(&self.last_end, Some(End::Exited(Exit::Code(code))) if self.spec.extras().no_restart_codes.contains(code))
     }
 
     pub(super) fn say(

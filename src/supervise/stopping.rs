@@ -134,16 +134,12 @@ impl Supervisor {
             0 => true,
             _ => !first && self.graph.needed_by(unit).iter().all(|by| self.is_down(*by)),
         };
-        let due: Vec<(UnitId, Duration)> = shutdown
-            .pending
-            .iter()
-            .filter(|unit| is_due(**unit))
-            .map(|unit| {
-                (*unit, shutdown.share(peopled.iter().skip(wave(*unit)).filter(|peopled| **peopled).count(), now))
-            })
-            .collect();
-        if let (Some(shutdown), false) = (&mut self.shutdown, due.is_empty()) {
-            shutdown.pending.retain(|unit| !due.iter().any(|(told, _)| told == unit));
+        let (due, later): (Vec<UnitId>, Vec<UnitId>) = shutdown.pending.iter().partition(|unit| is_due(**unit));
+        let left = |wave: usize| peopled.iter().skip(wave).filter(|peopled| **peopled).count();
+        let due: Vec<(UnitId, Duration)> =
+            due.into_iter().map(|unit| (unit, shutdown.share(left(wave(unit)), now))).collect();
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.pending = later;
         }
         for (unit, share) in due {
             self.stop_unit(unit, share, now);
@@ -206,7 +202,10 @@ impl Supervisor {
             return;
         }
         let main = self.main().and_then(|(_, main)| main.end_at_last());
-        let status = shutdown.reason.status(main.as_ref());
+        let mut status = shutdown.reason.status(main.as_ref());
+        if let (Reason::Asked(_) | Reason::Main(_), Some((_, main))) = (&shutdown.reason, self.main()) {
+            status = main.counted(status);
+        }
         let took = Spoken(now.since(shutdown.began));
         let mut text = match &shutdown.reason {
             Reason::Asked(_) => format!("stopped: {} {took} ago", shutdown.reason),

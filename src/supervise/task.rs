@@ -29,6 +29,8 @@ pub struct Task {
     began: Mono,
     /// When it is ended.
     until: Mono,
+    /// When nothing of it may be left.
+    by: Option<Mono>,
     stop: StopSpec,
     state: State,
 }
@@ -56,17 +58,19 @@ impl Part {
 }
 
 impl Task {
-    /// Orders it to be launched; it is to be over by `until`. `stop`: how its service is stopped, and so it.
+    /// Orders it to be launched; it is to be over within `time`, and all of it gone by `by`. `stop`: how its service is
+    /// stopped, and so it.
     pub fn order(
         (unit, life): (UnitId, Life),
         part: Part,
         stop: StopSpec,
-        until: Mono,
+        (time, by): (Duration, Option<Mono>),
         now: Mono,
         actions: &mut Vec<Action>,
     ) -> Task {
         actions.push(Action::Launch { unit, life, part, due: None });
-        Task { unit, life, part, began: now, until, stop, state: State::Ordered }
+        let until = by.map_or(now + time, |by| by.min(now + time));
+        Task { unit, life, part, began: now, until, by, stop, state: State::Ordered }
     }
 
     /// Its process, while it lives.
@@ -138,7 +142,9 @@ impl Task {
                 self.until = self.until.min(now);
                 let living = Living { unit: self.unit, life: self.life, pid: *pid, group: Some(*pid) };
                 let limit = limit.min(self.stop.timeout);
-                let ending = Ending::ordered(living, self.stop, self.stop.signal, limit, now, actions);
+                let limit = self.by.map_or(limit, |by| limit.min(by.since(now)));
+                let mut ending = Ending::ordered(living, self.stop, self.stop.signal, limit, now, actions);
+                ending.expire(now, actions);
                 self.state = State::Ending(ending);
             }
             State::Ending(ending) => ending.hasten(now + limit),
@@ -148,6 +154,7 @@ impl Task {
     /// It must be over by `at`, if that is sooner.
     pub fn hasten(&mut self, at: Mono) {
         self.until = self.until.min(at);
+        self.by = Some(self.by.map_or(at, |by| by.min(at)));
         if let State::Ending(ending) = &mut self.state {
             ending.hasten(at);
         }

@@ -20,7 +20,7 @@ pub enum Reason {
     /// A critical unit ended for good.
     Critical { name: String, end: End, done: bool, restarts: u32, since: Duration },
     /// The main command can't be started, because what it waits for has failed.
-    MainWaitsFor { name: String },
+    MainWaitsFor { name: String, why: String },
     /// Nothing is left that can run by itself; `failed` names what didn't end well.
     NothingLeft { failed: Vec<String> },
 }
@@ -50,7 +50,7 @@ impl fmt::Display for Reason {
                 let plural = if *restarts == 1 { "" } else { "s" };
                 write!(f, "critical service {name} {end} after {restarts} restart{plural} in {}", Spoken(*since))
             }
-            Reason::MainWaitsFor { name } => write!(f, "main command not started: {name} failed"),
+            Reason::MainWaitsFor { name, why } => write!(f, "main command not started: {name} {why}"),
             Reason::NothingLeft { failed } if failed.is_empty() => f.write_str("nothing is left to run: all is done"),
             Reason::NothingLeft { failed } => write!(f, "nothing is left to run: failed: {}", failed.join(", ")),
         }
@@ -95,7 +95,11 @@ impl Supervisor {
             standing == Standing::Failed || (standing == Standing::Waiting && self.waits_in_vain(service.unit()))
         };
         let failed = self.services().find(|service| main.waits() && in_vain(service))?;
-        Some(Reason::MainWaitsFor { name: failed.spec.name.clone() })
+        let why = match failed.standing() {
+            Standing::Waiting => format!("waits ({})", self.waits_for(failed.unit()).unwrap_or_default()),
+            _ => "failed".to_owned(),
+        };
+        Some(Reason::MainWaitsFor { name: failed.spec.name.clone(), why })
     }
 
     /// Tells wingmate's own manager once that all is up (sd_notify(3)).

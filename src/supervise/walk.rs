@@ -1,14 +1,23 @@
 //! A seeded random walk over the whole supervisor: any event in any order, faults included, and the promises that
 //! hold all the same. A failing seed is printed; `WINGMATE_WALK_SEED=N cargo test walk` replays it.
 
-use super::Plan;
-use super::event::Event;
+use super::event::{Event, Message};
+use super::unit::Unit;
 use super::world::{Manner, World, service};
+use super::{Plan, PlannedJob};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
-use crate::model::service::{MaxRestarts, Restart, ServiceSpec, StopGroup};
+use crate::model::job::JobSpec;
+use crate::model::moment::{Mono, Wall};
+use crate::model::service::{
+    Condition, Dependency, Health, Hook, MaxRestarts, Probe, Ready, ReadyKind, Restart, ServiceSpec, StopGroup,
+    StopSpec,
+};
 use crate::model::signal::Signal;
-use crate::model::unit::{Life, UnitId};
+use crate::model::unit::{Life, Pid, UnitId};
+use crate::schedule::Schedule;
+use crate::schedule::zone::Zone;
+use std::rc::Rc;
 use std::time::Duration;
 
 struct Dice(u64);
@@ -21,6 +30,10 @@ impl Dice {
         self.0 % sides
     }
 
+    fn one_in(&mut self, sides: u64) -> bool {
+        self.roll(sides) == 0
+    }
+
     fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.roll(choices.len() as u64) as usize]
     }
@@ -30,12 +43,13 @@ impl Dice {
     }
 }
 
+/// The services of a plan; each may depend on those before it.
 fn spec(dice: &mut Dice, index: u64) -> ServiceSpec {
     let mut spec = service(&format!("s{index}"));
     spec.restart = dice.of(&[Restart::Always, Restart::Always, Restart::OnFailure, Restart::Never]);
     spec.startsecs = dice.millis(3_000);
-    spec.autostart = dice.roll(8) > 0;
-    spec.critical = dice.roll(40) == 0;
+    spec.autostart = !dice.one_in(8);
+    spec.critical = dice.one_in(40);
     spec.stop.timeout = dice.millis(6_000);
     spec.stop.group = dice.of(&[StopGroup::Group, StopGroup::KillGroup, StopGroup::Main]);
     spec.max_restarts = match dice.roll(6) {
@@ -43,64 +57,164 @@ fn spec(dice: &mut Dice, index: u64) -> ServiceSpec {
         1 => Some(MaxRestarts::Within { count: dice.roll(8) as u32, within: dice.millis(9_000) }),
         _ => None,
     };
+    for earlier in 0..index {
+        if dice.one_in(3) {
+            let condition = dice.of(&[Condition::Started, Condition::Ready, Condition::Ready, Condition::Completed]);
+            spec.depends_on.push(Dependency { name: format!("s{earlier}"), condition });
+        }
+    }
+    if dice.one_in(2) {
+        return spec;
+    }
+    let hook = |dice: &mut Dice| Hook { command: vec!["hook".into()], identity: None, timeout: dice.millis(3_000) };
+    let probe = || Probe::File("/x".into());
+    let kinds = [ReadyKind::Probe(probe()), ReadyKind::Notify, ReadyKind::Log("up".into())];
+    let ready = dice.one_in(2).then(|| Ready {
+        kind: kinds[dice.roll(3) as usize].clone(),
+        interval: dice.millis(500),
+        timeout: dice.millis(5_000),
+    });
+    let health = dice.one_in(3).then(|| Health {
+        probe: probe(),
+        // An interval of 0 and an answer at once would be a world in which no time passes.
+        interval: Duration::from_millis(100) + dice.millis(2_000),
+        timeout: dice.millis(1_000),
+        retries: 1 + dice.roll(3) as u32,
+        start_period: dice.millis(3_000),
+    });
+    let extras = spec.extras_mut();
+    (extras.ready, extras.health) = (ready, health);
+    extras.watchdog = dice.one_in(4).then(|| Duration::from_millis(1) + dice.millis(4_000));
+    extras.pre_start = dice.one_in(3).then(|| hook(dice));
+    extras.post_stop = dice.one_in(3).then(|| hook(dice));
+    extras.stop_command = dice.one_in(3).then(|| vec!["stop".into()]);
+    extras.no_restart_codes = if dice.one_in(5) { vec![1] } else { Vec::new() };
     spec
 }
 
+fn exit(dice: &mut Dice) -> Exit {
+    let killed = Exit::Signal { signal: Signal::KILL, core: false };
+    dice.of(&[Exit::Code(0), Exit::Code(0), Exit::Code(1), Exit::Code(2), killed, Exit::OutOfMemory])
+}
+
 fn manner(dice: &mut Dice) -> Manner {
+    let forever = Duration::MAX;
     Manner {
-        ends: (dice.roll(2) == 0).then(|| (dice.millis(4_000), Exit::Code(dice.roll(3) as u8))),
-        obeys: (dice.roll(4) > 0).then(|| dice.millis(2_000)),
-        leaves: dice.roll(4) == 0,
-        broken: dice.roll(8) == 0,
+        ends: dice.one_in(2).then(|| (dice.millis(4_000), exit(dice))),
+        obeys: (!dice.one_in(4)).then(|| dice.millis(2_000)),
+        leaves: dice.one_in(4),
+        broken: dice.one_in(8),
         undying: false,
+        hooks: (dice.millis(4_000), exit(dice)),
+        answers: dice.millis(1_500),
+        fit_after: dice.millis(4_000),
+        unfit_after: if dice.one_in(2) { forever } else { dice.millis(9_000) },
+    }
+}
+
+fn job(dice: &mut Dice, index: u64) -> PlannedJob {
+    let seconds = 1 + dice.roll(20);
+    let text = format!("@every {seconds}s");
+    let schedule = Schedule::parse(&text).unwrap().schedule;
+    let stop = StopSpec { signal: (!dice.one_in(3)).then_some(Signal::TERM), ..StopSpec::default() };
+    let process = ProcessSpec { command: vec!["job".into()], ..ProcessSpec::default() };
+    let spec = JobSpec { name: format!("j{index}"), process, schedule: text, timezone: None, stop };
+    PlannedJob { spec, schedule, zone: Rc::new(Zone::from_posix("UTC0").unwrap()) }
+}
+
+fn plan(dice: &mut Dice, main: bool, shutdown_timeout: Duration) -> Plan {
+    let (services, jobs) = (1 + dice.roll(6), dice.roll(3));
+    let main = main.then(|| ProcessSpec { command: vec!["main".into()], ..ProcessSpec::default() });
+    Plan {
+        services: (0..services).map(|index| spec(dice, index)).collect(),
+        jobs: (0..jobs).map(|index| job(dice, index)).collect(),
+        main,
+        shutdown_timeout,
+        shutdown_delay: if dice.one_in(4) { dice.millis(2_000) } else { Duration::ZERO },
+        ..Plan::default()
+    }
+}
+
+/// Something that may come from the outside at any time.
+fn event(dice: &mut Dice, world: &World) -> Event {
+    let unit = UnitId(dice.roll(world.supervisor.units.len() as u64 + 1) as u32);
+    let life = if dice.one_in(3) { Life(dice.roll(6) as u32) } else { life_of(world, unit) };
+    match dice.roll(9) {
+        0 => Event::Signalled(dice.of(&[Signal::USR1, Signal::USR2, Signal::WINCH])),
+        1 => Event::ClockSet,
+        2 => Event::OrphanReaped,
+        // Of a life that never was: it changes nothing.
+        3 => Event::GroupGone { unit, life: Life(u32::MAX) },
+        4 => Event::Ready { unit, life },
+        5 => Event::Notified { unit, life, message: Message::Ready },
+        6 => Event::Notified { unit, life, message: Message::Watchdog },
+        7 => Event::Notified { unit, life, message: Message::ExtendTimeout(dice.millis(3_000)) },
+        _ => Event::Notified { unit, life, message: dice_message(dice) },
+    }
+}
+
+fn dice_message(dice: &mut Dice) -> Message {
+    match dice.roll(4) {
+        0 => Message::Reloading,
+        1 => Message::Stopping,
+        2 => Message::Status("busy".into()),
+        _ => Message::WatchdogTrigger,
+    }
+}
+
+fn life_of(world: &World, unit: UnitId) -> Life {
+    match world.supervisor.unit(unit) {
+        Some(Unit::Service(service)) => service.life,
+        Some(Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => Life::default(),
     }
 }
 
 /// One world from its beginning to its end; how many events it had.
 fn walk(seed: u64) -> usize {
     let mut dice = Dice(seed);
-    let count = 1 + dice.roll(5);
-    let main = (dice.roll(3) == 0).then(|| ProcessSpec { command: vec!["main".into()], ..ProcessSpec::default() });
-    let services = (0..count).map(|index| spec(&mut dice, index)).collect();
-    let timeout = dice.millis(10_000);
-    let mut world = World::new(Plan { services, main, shutdown_timeout: timeout, ..Plan::default() });
-    for unit in 0..=count {
-        world.manners.insert(UnitId(unit as u32), manner(&mut dice));
+    let (has_main, timeout) = (dice.one_in(3), dice.millis(10_000));
+    let mut world = World::new(plan(&mut dice, has_main, timeout));
+    for unit in 0..10 {
+        world.manners.insert(UnitId(unit), manner(&mut dice));
     }
     world.happen(Event::Begin);
     let (mut events, mut asked) = (0, None);
     let enough = 40 + dice.roll(160);
     while world.left.is_none() && events < 4_000 {
         events += 1;
-        let most = if dice.roll(10) == 0 { 5_000 } else { 200 };
+        let most = if dice.one_in(10) { 5_000 } else { 200 };
         world.pass(dice.millis(most));
         if world.left.is_some() {
             break;
         }
-        match dice.roll(12) {
+        match dice.roll(14) {
             0..4 => {
                 let alive = world.alive();
                 if !alive.is_empty() {
-                    let pid = dice.of(&alive);
-                    let exit =
-                        dice.of(&[Exit::Code(0), Exit::Code(1), Exit::Signal { signal: Signal::KILL, core: false }]);
-                    world.end(pid, exit);
+                    let pid: Pid = dice.of(&alive);
+                    world.end(pid, exit(&mut dice));
                 }
             }
             4 => {
-                let unit = UnitId(dice.roll(count + 1) as u32);
+                let unit = UnitId(dice.roll(10) as u32);
                 let manner = manner(&mut dice);
                 world.manners.insert(unit, manner);
             }
-            5 => world.happen(Event::Signalled(dice.of(&[Signal::HUP, Signal::USR1, Signal::USR2, Signal::WINCH]))),
-            6 => world.happen(Event::ClockSet),
-            7 => world.happen(Event::OrphanReaped),
-            // Of a life that never was: it changes nothing.
-            8 => {
-                let unit = UnitId(dice.roll(count + 1) as u32);
-                world.happen(Event::GroupGone { unit, life: Life(u32::MAX) });
+            5..9 => {
+                let event = event(&mut dice, &world);
+                world.happen(event);
             }
-            9 if events as u64 > enough || dice.roll(100) == 0 => {
+            9 => {
+                let seconds = dice.roll(7_200) as i64 - 3_600;
+                world.now.wall = Wall::from_nanos(world.now.wall.nanos() + seconds * 1_000_000_000);
+                world.happen(Event::ClockSet);
+            }
+            10 => world.happen(Event::Signalled(Signal::HUP)),
+            11 if dice.one_in(3) => {
+                let plan = plan(&mut dice, false, timeout);
+                world.reload(plan);
+            }
+            12 if events as u64 > enough || dice.one_in(100) => {
                 asked.get_or_insert(world.now.mono);
                 world.happen(Event::Signalled(dice.of(&[Signal::TERM, Signal::INT, Signal::QUIT])));
             }
@@ -108,11 +222,11 @@ fn walk(seed: u64) -> usize {
         }
         check(&world, seed, asked.map(|at| at + timeout));
     }
-    assert!(world.left.is_some(), "seed {seed}: it never left");
+    assert!(world.left.is_some(), "seed {seed}: it never left: {:?}", world.story);
     events
 }
 
-fn check(world: &World, seed: u64, by: Option<crate::model::moment::Mono>) {
+fn check(world: &World, seed: u64, by: Option<Mono>) {
     if let Some(broken) = &world.broken {
         panic!("seed {seed}: {broken}: {:?}", world.story);
     }
@@ -126,6 +240,15 @@ fn check(world: &World, seed: u64, by: Option<crate::model::moment::Mono>) {
             "seed {seed}: a timer that is never done: {:?}",
             world.story
         );
+        // Who is down has nothing that runs, and no timer.
+        for (unit, machine) in world.supervisor.table() {
+            if let Unit::Service(service) = machine {
+                if service.is_down() {
+                    assert_eq!(service.deadline(), None, "seed {seed}: unit {} is down and waits", unit.0);
+                    assert!(!world.runs(unit), "seed {seed}: unit {} is down and runs: {:?}", unit.0, world.story);
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A world for the scenarios: a clock that jumps from event to event, and processes that live, obey, resist and
 //! leave children behind as they are told to.
 
-use super::action::{Action, Target};
+use super::action::{Action, Part, Purpose, Target};
 use super::event::{Event, Fault, FaultKind, Rest};
 use super::{Plan, Supervisor};
 use crate::model::command::ProcessSpec;
@@ -10,7 +10,7 @@ use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::service::ServiceSpec;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How a unit's processes behave.
@@ -26,19 +26,50 @@ pub struct Manner {
     pub broken: bool,
     /// Stands in an uninterruptible wait: not even SIGKILL ends it.
     pub undying: bool,
+    /// Commands beside it end by themselves after this long, in this way.
+    pub hooks: (Duration, Exit),
+    /// A probe is answered after this long.
+    pub answers: Duration,
+    /// From this long after its start on, probes hold.
+    pub fit_after: Duration,
+    /// From this long after its start on, they don't any more.
+    pub unfit_after: Duration,
 }
 
 impl Default for Manner {
     fn default() -> Manner {
-        Manner { ends: None, obeys: Some(Duration::ZERO), leaves: false, broken: false, undying: false }
+        Manner {
+            ends: None,
+            obeys: Some(Duration::ZERO),
+            leaves: false,
+            broken: false,
+            undying: false,
+            hooks: (Duration::ZERO, Exit::Code(0)),
+            answers: Duration::ZERO,
+            fit_after: Duration::ZERO,
+            unfit_after: Duration::MAX,
+        }
     }
 }
 
 struct Process {
     unit: UnitId,
     life: Life,
+    /// It is what was launched, not a child of that.
     main: bool,
+    part: Part,
+    /// The one that leads its process group.
+    group: Pid,
+    began: Mono,
     stopping: bool,
+}
+
+/// A probe under way: when it is answered, and for whom.
+struct Answer {
+    at: Mono,
+    unit: UnitId,
+    life: Life,
+    purpose: Purpose,
 }
 
 /// The world: a supervisor, its processes, and what was seen.
@@ -49,6 +80,11 @@ pub struct World {
     processes: BTreeMap<Pid, Process>,
     /// Coming ends of processes.
     ends: Vec<(Mono, Pid, Exit)>,
+    answers: Vec<Answer>,
+    /// Units of which some program has ended with 0.
+    pub completed: BTreeSet<UnitId>,
+    /// Reloads that were asked for.
+    pub reloads: usize,
     next_pid: i32,
     /// Everything that was said, sent and started, with the time in milliseconds.
     pub story: Vec<(u64, String)>,
@@ -83,6 +119,9 @@ impl World {
             manners: BTreeMap::new(),
             processes: BTreeMap::new(),
             ends: Vec::new(),
+            answers: Vec::new(),
+            completed: BTreeSet::new(),
+            reloads: 0,
             next_pid: 100,
             story: Vec::new(),
             left: None,
@@ -115,6 +154,12 @@ impl World {
         self.settle(vec![event]);
     }
 
+    /// The configuration was read again.
+    pub fn reload(&mut self, plan: Plan) {
+        self.supervisor.reload(plan, self.now);
+        self.settle(Vec::new());
+    }
+
     fn settle(&mut self, mut events: Vec<Event>) {
         loop {
             for event in std::mem::take(&mut events) {
@@ -136,20 +181,39 @@ impl World {
         let until = self.now.mono + duration;
         while self.left.is_none() {
             let end = self.ends.iter().map(|(at, _, _)| *at).min();
+            let answer = self.answers.iter().map(|answer| answer.at).min();
             let deadline = self.supervisor.next_deadline();
-            let next = end.into_iter().chain(deadline).min().filter(|at| *at <= until);
+            let next = end.into_iter().chain(answer).chain(deadline).min().filter(|at| *at <= until);
             self.jump(next.unwrap_or(until));
             let Some(at) = next else { break };
             let dead: Vec<_> = self.ends.iter().filter(|(time, _, _)| *time <= at).copied().collect();
             self.ends.retain(|(time, _, _)| *time > at);
-            if dead.is_empty() {
-                self.settle(Vec::new());
+            let answered = self.answer(at);
+            if dead.is_empty() || !answered.is_empty() {
+                self.settle(answered);
             }
             for (_, pid, exit) in dead {
                 self.end(pid, exit);
             }
         }
         self
+    }
+
+    /// The answers to probes that are due.
+    fn answer(&mut self, at: Mono) -> Vec<Event> {
+        let (due, later) = std::mem::take(&mut self.answers).into_iter().partition(|answer| answer.at <= at);
+        let due: Vec<Answer> = due;
+        self.answers = later;
+        let event = |answer: Answer| {
+            let Answer { unit, life, purpose, .. } = answer;
+            let manner = self.manners.get(&unit).copied().unwrap_or_default();
+            let program = self.processes.values().find(|process| process.life == life && process.unit == unit);
+            let age = program.map(|program| self.now.mono.since(program.began));
+            let fit = age.is_some_and(|age| age >= manner.fit_after && age < manner.unfit_after);
+            let result = if fit { Ok(()) } else { Err("refused".to_owned()) };
+            Event::Probed { unit, life, purpose, result }
+        };
+        due.into_iter().map(event).collect()
     }
 
     fn jump(&mut self, to: Mono) {
@@ -168,13 +232,16 @@ impl World {
             return self.tell_childless();
         }
         let (unit, life) = (process.unit, process.life);
-        let members = self.group(unit, life);
+        if process.part == Part::Program && exit == Exit::Code(0) {
+            self.completed.insert(unit);
+        }
+        let members = self.group(pid);
         if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
             for member in &members {
                 self.hit(*member, signal);
             }
         }
-        let group_lives = !self.group(unit, life).is_empty();
+        let group_lives = !self.group(pid).is_empty();
         self.happen(Event::Exited { unit, life, pid, exit: Some(exit), group_lives, lingering: false });
         self.tell_childless();
     }
@@ -187,8 +254,14 @@ impl World {
 
     /// The living main process of a unit.
     pub fn pid(&self, unit: u32) -> Option<Pid> {
-        let mut main = self.processes.iter().filter(|(_, process)| process.main && process.unit == UnitId(unit));
+        let is_it = |process: &Process| process.main && process.part == Part::Program && process.unit == UnitId(unit);
+        let mut main = self.processes.iter().filter(|(_, process)| is_it(process));
         main.next().map(|(pid, _)| *pid)
+    }
+
+    /// Whether something that was launched for the unit lives.
+    pub fn runs(&self, unit: UnitId) -> bool {
+        self.processes.values().any(|process| process.unit == unit && process.main)
     }
 
     /// Every process that lives.
@@ -196,9 +269,8 @@ impl World {
         self.processes.keys().copied().collect()
     }
 
-    fn group(&self, unit: UnitId, life: Life) -> Vec<Pid> {
-        let same = |process: &Process| process.unit == unit && process.life == life;
-        self.processes.iter().filter(|(_, process)| same(process)).map(|(pid, _)| *pid).collect()
+    fn group(&self, group: Pid) -> Vec<Pid> {
+        self.processes.iter().filter(|(_, process)| process.group == group).map(|(pid, _)| *pid).collect()
     }
 
     fn hit(&mut self, pid: Pid, signal: Signal) {
@@ -218,18 +290,15 @@ impl World {
 
     fn perform(&mut self, action: Action, events: &mut Vec<Event>) {
         match action {
-            Action::Launch { unit, life, .. } => {
-                let event = self.launch(unit, life);
+            Action::Launch { unit, life, part, .. } => {
+                let event = self.launch(unit, life, part);
                 events.push(event);
             }
             Action::Signal { unit, target, signal } => {
                 self.note(format!("{signal} to {}", self.supervisor.name(unit)));
                 let hit = match target {
                     Target::Process(pid) => vec![pid],
-                    Target::Group(group) => match self.life_of(unit, group) {
-                        Some(life) => self.group(unit, life),
-                        None => Vec::new(),
-                    },
+                    Target::Group(group) => self.group(group),
                 };
                 for pid in hit {
                     if self.processes.get(&pid).is_some_and(|process| process.unit != unit) {
@@ -238,8 +307,8 @@ impl World {
                     self.hit(pid, signal);
                 }
             }
-            Action::CheckGroup { unit, life, .. } => {
-                if self.group(unit, life).is_empty() {
+            Action::CheckGroup { unit, life, group } => {
+                if self.group(group).is_empty() {
                     events.push(Event::GroupGone { unit, life });
                 }
             }
@@ -259,8 +328,25 @@ impl World {
                 self.left = Some(status);
             }
             Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
-            Action::Probe { .. } | Action::ForgetProbes { .. } | Action::Notify(_) | Action::Reload => {}
-            Action::Forget { .. } | Action::Rename { .. } => {}
+            Action::Probe { unit, life, purpose, timeout } => {
+                let manner = self.manners.get(&unit).copied().unwrap_or_default();
+                if self.answers.iter().any(|answer| (answer.unit, answer.purpose) == (unit, purpose)) {
+                    self.broken.get_or_insert(format!("two probes of unit {} at once", unit.0));
+                }
+                let at = self.now.mono + manner.answers.min(timeout);
+                self.answers.push(Answer { at, unit, life, purpose });
+            }
+            Action::ForgetProbes { unit, life } => {
+                self.answers.retain(|answer| (answer.unit, answer.life) != (unit, life));
+            }
+            Action::Notify(text) => self.note(text.to_owned()),
+            Action::Reload => self.reloads += 1,
+            Action::Forget { unit } => {
+                if self.runs(unit) {
+                    self.broken.get_or_insert(format!("unit {} was forgotten while it ran", unit.0));
+                }
+            }
+            Action::Rename { .. } => {}
         }
     }
 
@@ -268,33 +354,41 @@ impl World {
         Event::Rest(Rest { within_reach: self.processes.len(), beyond: Vec::new() })
     }
 
-    /// Which life a group's number belongs to: lives are numbered from their pid here.
-    fn life_of(&self, unit: UnitId, group: Pid) -> Option<Life> {
-        let mut lives = self.processes.iter().filter(|(_, process)| process.unit == unit);
-        lives.find(|(pid, process)| **pid == group || !process.main).map(|(_, process)| process.life)
-    }
-
-    fn launch(&mut self, unit: UnitId, life: Life) -> Event {
+    fn launch(&mut self, unit: UnitId, life: Life, part: Part) -> Event {
         let manner = self.manners.get(&unit).copied().unwrap_or_default();
-        if self.processes.values().any(|process| process.unit == unit && process.main) {
-            self.broken.get_or_insert(format!("two lives of unit {}", unit.0));
+        let others: Vec<Part> = self.processes.values().filter(|p| p.unit == unit && p.main).map(|p| p.part).collect();
+        let fits = match part {
+            Part::Program | Part::PreStart | Part::PostStop => others.is_empty(),
+            Part::StopCommand { .. } => others == [Part::Program],
+        };
+        if !fits {
+            self.broken.get_or_insert(format!("{part:?} of unit {} beside {others:?}", unit.0));
         }
-        if self.supervisor.leaves_at().is_some() {
+        let stopping = self.supervisor.is_stopping();
+        if stopping && matches!(part, Part::Program | Part::PreStart) {
             self.broken.get_or_insert(format!("unit {} started during the shutdown", unit.0));
         }
-        let name = self.supervisor.name(unit).to_owned();
+        let name = match part {
+            Part::Program => self.supervisor.name(unit).to_owned(),
+            Part::PreStart | Part::StopCommand { .. } | Part::PostStop => {
+                format!("{} of {}", part.name(), self.supervisor.name(unit))
+            }
+        };
         if manner.broken {
             let fault = Fault { kind: FaultKind::NotFound, text: format!("cannot execute '{name}': no such file") };
             return Event::LaunchFailed { unit, life, fault };
         }
         let pid = self.new_pid();
-        self.processes.insert(pid, Process { unit, life, main: true, stopping: false });
-        if let Some((after, exit)) = manner.ends {
+        let began = self.now.mono;
+        let process = |main| Process { unit, life, main, part, group: pid, began, stopping: false };
+        self.processes.insert(pid, process(true));
+        let ends = if part == Part::Program { manner.ends } else { Some(manner.hooks) };
+        if let Some((after, exit)) = ends {
             self.ends.push((self.now.mono + after, pid, exit));
         }
         if manner.leaves {
             let child = self.new_pid();
-            self.processes.insert(child, Process { unit, life, main: false, stopping: false });
+            self.processes.insert(child, process(false));
         }
         self.note(format!("{name} starts"));
         Event::Launched { unit, life, pid }

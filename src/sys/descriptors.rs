@@ -1,11 +1,11 @@
-//! Which descriptors children see: 0, 1 and 2, nothing else. wingmate opens everything close-on-exec; this is
-//! for what it inherited itself, and for the standard streams of a child.
+//! Which descriptors children see: 0, 1 and 2, what is passed on purpose, nothing else. wingmate opens everything
+//! close-on-exec; this is for what it inherited itself, and for what a child gets.
 //!
 //! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
 #![allow(unsafe_code)]
 
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{DupFlags, Result, dup3, fcntl_dupfd_cloexec};
+use rustix::io::{DupFlags, Errno, Result, dup3, fcntl_dupfd_cloexec};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -68,8 +68,8 @@ static LOW: Mutex<Option<Low>> = Mutex::new(None);
 /// Keeps low numbers: to be called before there are many descriptors. Where the kernel (before 5.9) or a seccomp filter
 /// refuses what it needs, children go on to get a copy of everything.
 pub fn keep_low() {
-    // SAFETY: nobody shares our table yet, and nothing has this number.
-    if unsafe { leave_all_from(RawFd::MAX) }.is_ok() {
+    // SAFETY: no memory is passed, and nothing has this number.
+    if unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, 0) } == 0 {
         *low() = Low::new().ok();
     }
 }
@@ -91,16 +91,17 @@ impl Low {
         self.streams.iter().map(|fd| fd.as_raw_fd() + 1).max().unwrap_or(FIRST)
     }
 
-    /// Copies a child's streams there: its sources for [`redirect`].
-    pub fn hold(&mut self, streams: [Option<BorrowedFd<'_>>; 3]) -> Result<[RawFd; 3]> {
-        let mut sources = [-1; 3];
-        for ((stream, low), source) in streams.into_iter().zip(&mut self.streams).zip(&mut sources) {
-            if let Some(stream) = stream {
-                dup3(stream, low, DupFlags::CLOEXEC)?;
-                *source = low.as_raw_fd();
-            }
+    /// Copies a child's streams there. `None`: it gets more than streams, or they can't be copied.
+    pub fn hold(&mut self, descriptors: &Descriptors<'_>) -> Option<Vec<Wire>> {
+        if !descriptors.others.is_empty() {
+            return None;
         }
-        Ok(sources)
+        let mut wires = descriptors.wires();
+        for (wire, (stream, low)) in wires.iter_mut().zip(descriptors.stdio.iter().flatten().zip(&mut self.streams)) {
+            dup3(stream, low, DupFlags::CLOEXEC).ok()?;
+            wire.source = low.as_raw_fd();
+        }
+        Some(wires)
     }
 
     /// Lets go of them: whoever waits for a stream's end waits for its last copy to go.
@@ -122,25 +123,74 @@ pub(super) unsafe fn leave_all_from(first: RawFd) -> Result<()> {
     if result == 0 { Ok(()) } else { Err(super::last_errno()) }
 }
 
-/// Makes descriptors 0, 1 and 2 of these sources (`-1`: leave as is), in a child before its exec: no allocation.
-/// A source may itself be 0, 1 or 2 and wanted elsewhere: those are moved out of the way first.
-pub(super) fn redirect(mut sources: [RawFd; 3]) -> Result<()> {
-    for (target, source) in (0..).zip(sources.iter_mut()) {
-        if (0..FIRST).contains(source) && *source != target {
-            // SAFETY: no memory is passed; the copy closes itself at exec.
-            *source = check(unsafe { libc::fcntl(*source, libc::F_DUPFD_CLOEXEC, FIRST) })?;
+/// What a child gets: nothing but this.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Descriptors<'a> {
+    /// Its descriptors 0, 1 and 2. `None`: ours.
+    pub stdio: [Option<BorrowedFd<'a>>; 3],
+    /// Others, each with its number in the child, from 3 on.
+    pub others: &'a [(BorrowedFd<'a>, RawFd)],
+}
+
+impl<'a> Descriptors<'a> {
+    /// These standard streams, and no others.
+    pub fn stdio(stdio: [Option<BorrowedFd<'a>>; 3]) -> Descriptors<'a> {
+        Descriptors { stdio, others: &[] }
+    }
+
+    pub(super) fn wires(&self) -> Vec<Wire> {
+        let stdio = (0..).zip(self.stdio).filter_map(|(target, fd)| fd.map(|fd| (fd, target)));
+        let all = stdio.chain(self.others.iter().copied());
+        all.map(|(fd, target)| Wire { source: fd.as_raw_fd(), target }).collect()
+    }
+}
+
+/// One descriptor on its way into a child.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wire {
+    source: RawFd,
+    pub target: RawFd,
+}
+
+/// Gives every source its number, in a child before its exec: no allocation. A source may stand where another
+/// belongs: it is moved out of the way first. What was at a target is this child's alone. Gives the first target
+/// that couldn't be.
+pub(super) fn redirect(wires: &mut [Wire]) -> std::result::Result<(), (RawFd, Errno)> {
+    for place in 0..wires.len() {
+        let Some(Wire { source, target }) = wires.get(place).copied() else { break };
+        if source != target && is_target(wires, source) {
+            let free = aside(source, wires).map_err(|errno| (target, errno))?;
+            if let Some(wire) = wires.get_mut(place) {
+                wire.source = free;
+            }
         }
     }
-    for (target, source) in (0..).zip(sources) {
-        if source == target {
+    for Wire { source, target } in wires.iter().copied() {
+        let done = if source == target {
             // SAFETY: no memory is passed. dup2 of a descriptor to itself would leave it close-on-exec.
-            check(unsafe { libc::fcntl(source, libc::F_SETFD, 0) })?;
-        } else if source >= 0 {
-            // SAFETY: no memory is passed; what `target` was is this child's alone.
-            check(unsafe { libc::dup2(source, target) })?;
-        }
+            unsafe { libc::fcntl(source, libc::F_SETFD, 0) }
+        } else {
+            // SAFETY: no memory is passed.
+            unsafe { libc::dup2(source, target) }
+        };
+        check(done).map_err(|errno| (target, errno))?;
     }
     Ok(())
+}
+/// A copy of `source` at a number that is nobody's target. It closes itself at exec, as do those tried on the way.
+fn aside(source: RawFd, wires: &[Wire]) -> Result<RawFd> {
+    let mut free = FIRST - 1;
+    loop {
+        // SAFETY: no memory is passed.
+        free = check(unsafe { libc::fcntl(source, libc::F_DUPFD_CLOEXEC, free + 1) })?;
+        if !is_target(wires, free) {
+            return Ok(free);
+        }
+    }
+}
+
+fn is_target(wires: &[Wire], number: RawFd) -> bool {
+    wires.iter().any(|wire| wire.target == number)
 }
 
 fn check(result: i32) -> Result<i32> {

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::fmt;
 use std::io::Read;
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +19,8 @@ pub enum Fault {
     Fork { errno: Errno },
     /// Its end can't be waited for.
     Wait { errno: Errno },
-    /// The standard streams couldn't be connected.
-    Streams { errno: Errno },
+    /// One of the child's descriptors couldn't be connected.
+    Descriptor { number: RawFd, errno: Errno },
     /// A step before exec failed; `step` is its spoken name.
     Step { step: String, errno: Errno, needs: Option<&'static str> },
     /// The program can't be executed.
@@ -39,7 +40,8 @@ pub enum Cause {
 
 impl Fault {
     pub(super) fn step(step: &Step, errno: Errno) -> Fault {
-        Fault::Step { step: step.to_string(), errno, needs: step.needs().filter(|_| errno == Errno::PERM) }
+        let refused = matches!(errno, Errno::PERM | Errno::ACCESS);
+        Fault::Step { step: step.to_string(), errno, needs: step.needs().filter(|_| refused) }
     }
 
     pub(super) fn exec(plan: &Plan, refusal: Refusal) -> Fault {
@@ -60,7 +62,7 @@ impl Fault {
     /// What the kernel said.
     pub fn errno(&self) -> Errno {
         match self {
-            Fault::Fork { errno } | Fault::Wait { errno } | Fault::Streams { errno } => *errno,
+            Fault::Fork { errno } | Fault::Wait { errno } | Fault::Descriptor { errno, .. } => *errno,
             Fault::Step { errno, .. } | Fault::Exec { errno, .. } => *errno,
         }
     }
@@ -69,7 +71,7 @@ impl Fault {
     /// not executable. `None` if it never came to that.
     pub fn status(&self) -> Option<u8> {
         match self {
-            Fault::Fork { .. } | Fault::Wait { .. } | Fault::Streams { .. } | Fault::Step { .. } => None,
+            Fault::Fork { .. } | Fault::Wait { .. } | Fault::Descriptor { .. } | Fault::Step { .. } => None,
             Fault::Exec { cause: Cause::Interpreter(_), .. } => Some(126),
             Fault::Exec { errno: Errno::NOENT | Errno::NOTDIR, .. } => Some(127),
             Fault::Exec { .. } => Some(126),
@@ -83,7 +85,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Fork { .. } => write!(f, "cannot create a process: {reason}"),
             Fault::Wait { .. } => write!(f, "cannot wait for the program's end: {reason}"),
-            Fault::Streams { .. } => write!(f, "connecting the standard streams: {reason}"),
+            Fault::Descriptor { number, .. } => write!(f, "connecting descriptor {number}: {reason}"),
             Fault::Step { step, needs: Some(capability), .. } => write!(f, "{step}: {reason} (needs {capability})"),
             Fault::Step { step, needs: None, .. } => write!(f, "{step}: {reason}"),
             Fault::Exec { path, errno, cause } => {
@@ -108,8 +110,16 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// The C library's text, lower case as the rest of a message.
-fn reason(errno: Errno) -> String {
-    let text = files::reason(&errno.into());
+pub fn reason(errno: Errno) -> String {
+    lower(files::reason(&errno.into()))
+}
+
+/// The same of an error that std tells.
+pub fn reason_of(error: &std::io::Error) -> String {
+    lower(files::reason(error))
+}
+
+fn lower(text: String) -> String {
     let mut chars = text.chars();
     match chars.next() {
         Some(first) if !chars.as_str().starts_with(|c: char| c.is_ascii_uppercase()) => {

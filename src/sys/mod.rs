@@ -4,6 +4,7 @@
 //! Nothing in here decides: a function does one thing and tells how it went.
 
 pub mod clock;
+pub mod datagrams;
 pub mod descriptors;
 pub mod exec;
 pub mod fault;
@@ -19,6 +20,7 @@ pub mod reap;
 pub mod session;
 pub mod signals;
 pub mod sink;
+pub mod sockets;
 pub mod spawn;
 pub mod stand_in;
 pub mod stdio;

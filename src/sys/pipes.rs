@@ -16,11 +16,22 @@ pub struct Pipe {
 /// What a busy pipe grows to: it halves the cost of a line (more is little better).
 const GROWN: usize = 256 << 10;
 
+/// Takes what is there, as much as `buffer` has room for; 0 at the end.
+pub fn read_into(fd: impl AsFd, buffer: &mut [u8]) -> Result<usize> {
+    read(fd, buffer)
+}
+
+/// A pipe's two ends, to read from without waiting and to write to; no child inherits them by itself.
+pub fn one_way() -> Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    fcntl_setfl(&read, OFlags::NONBLOCK)?;
+    Ok((read, write))
+}
+
 impl Pipe {
     /// A new pipe, which no child inherits by itself.
     pub fn new() -> Result<Pipe> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        fcntl_setfl(&read, OFlags::NONBLOCK)?;
+        let (read, write) = one_way()?;
         Ok(Pipe { read, write })
     }
 

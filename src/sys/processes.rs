@@ -22,6 +22,11 @@ pub fn kill_group(group: Pid, signal: Signal) -> Result<()> {
     process::kill_process_group(raw(group), number(signal))
 }
 
+/// This process gets `signal` when its parent (the thread that made it) ends (prctl(2), PR_SET_PDEATHSIG).
+pub fn when_the_parent_ends(signal: Signal) -> Result<()> {
+    process::set_parent_process_death_signal(Some(number(signal)))
+}
+
 /// Whether the group has a member, a dead one that waits to be reaped included. EPERM is a member too.
 pub fn group_lives(group: Pid) -> bool {
     process::test_kill_process_group(raw(group)) != Err(Errno::SRCH)

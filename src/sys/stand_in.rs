@@ -2,6 +2,7 @@
 //!
 //! The one case: `wmexec --setsid` by the leader of a process group, whom the kernel refuses a session.
 
+use super::descriptors::Descriptors;
 use super::fault::Fault;
 use super::mask::{Found, Mask, take};
 use super::signals::Signals;
@@ -21,7 +22,7 @@ pub fn stand_in(plan: &Plan) -> Result<Exit, Fault> {
     // Ignored, it would take the status away.
     take(Signal::CHLD);
     Mask::ALL.set();
-    let pid = spawn::spawn_as(plan, [None; 3], found).inspect_err(|_| {
+    let pid = spawn::spawn_as(plan, &Descriptors::default(), found).inspect_err(|_| {
         found.mask.set();
     })?;
     let waiting = |errno| Fault::Wait { errno };

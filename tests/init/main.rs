@@ -20,6 +20,7 @@ mod daemons;
 mod log;
 mod main_command;
 mod orphans;
+mod plain;
 mod refusals;
 mod services;
 mod shutdown;
