@@ -39,7 +39,7 @@ pub struct Unit {
     pub startsecs: Duration,
     pub backoff: Backoff,
     pub max_restarts: Option<MaxRestarts>,
-    pub success_codes: Vec<u8>,
+    pub success_codes: Option<Vec<u8>>,
     pub critical: bool,
     pub pidfile: Option<PathBuf>,
     pub background: Option<bool>,
@@ -63,7 +63,7 @@ impl Unit {
             startsecs: STARTSECS,
             backoff: Backoff::default(),
             max_restarts: None,
-            success_codes: vec![0],
+            success_codes: None,
             critical: false,
             pidfile: None,
             background: None,
@@ -96,7 +96,9 @@ pub fn services(field: &mut Field<'_, '_>, top: &mut Top) {
         spec.startsecs = unit.startsecs;
         spec.backoff = unit.backoff;
         spec.max_restarts = unit.max_restarts;
-        spec.success_codes = unit.success_codes;
+        if unit.success_codes.is_some() {
+            spec.extras_mut().success_codes = unit.success_codes;
+        }
         spec.critical = unit.critical;
         spec.stop = unit.stop;
         spec.pidfile = verify::pidfile(unit.pidfile, unit.ready_timeout);
@@ -300,7 +302,7 @@ pub fn success_codes(field: &mut Field<'_, '_>, unit: &mut Unit) {
         codes.extend(item.number(255).and_then(|code| u8::try_from(code).ok()));
     });
     if is_list {
-        unit.success_codes = codes;
+        unit.success_codes = Some(codes);
     }
 }
 

@@ -75,6 +75,6 @@ fn clash(reading: &mut Reading<'_>, seen: &Seen, keys: [&str; 2], severity: Seve
 }
 
 /// The pidfile with the time that the daemon has for it.
-pub fn pidfile(path: Option<PathBuf>, timeout: Option<Duration>) -> Option<PidFile> {
-    path.map(|path| PidFile { path, timeout: timeout.unwrap_or(PIDFILE_TIMEOUT) })
+pub fn pidfile(path: Option<PathBuf>, timeout: Option<Duration>) -> Option<Box<PidFile>> {
+    path.map(|path| Box::new(PidFile { path, timeout: timeout.unwrap_or(PIDFILE_TIMEOUT) }))
 }
