@@ -155,6 +155,9 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let call = |verb| move |errno| BootError::Call { verb, errno };
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
+    if !config.services.is_empty() || !config.jobs.is_empty() {
+        descriptors::keep_low();
+    }
     if let Some(signal) = options.parent_death {
         processes::when_the_parent_ends(signal).map_err(call("ask for a signal at the parent's end"))?;
     }
