@@ -272,7 +272,8 @@ exit 4
 
 #[test]
 fn a_group_gets_what_its_leader_gets_if_asked() {
-    let rows: [(&str, &[&str], Option<(&str, &str)>, bool); 9] = [
+    type Row<'a> = (&'a str, &'a [&'a str], Option<(&'a str, &'a str)>, bool);
+    let rows: [Row<'_>; 9] = [
         ("wingmate", &["--", "./first"], None, false),
         ("wingmate", &["-g", "--", "./first"], None, true),
         ("wingmate", &["--", "./first"], Some(("TINI_KILL_PROCESS_GROUP", "1")), true),
