@@ -5,10 +5,10 @@
 
 use super::adoption::Adoption;
 use super::boot::Options;
+use super::launcher::Launcher;
 use super::mains::Main;
 use super::notify::Notices;
 use super::outputs::Outputs;
-use super::perform::Launcher;
 use super::probes::Probes;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
@@ -119,7 +119,10 @@ impl Loop {
             let now = clock::now();
             self.settle(now);
             if let Some(status) = self.leave {
-                return self.last_words(status);
+                let status = self.last_words(status);
+                // The kernel takes thousands of descriptors back in less time than it takes to close them one by one.
+                std::mem::forget(self);
+                return status;
             }
             self.wait(self.deadline(), &mut ready);
             self.gather(&ready, clock::now());

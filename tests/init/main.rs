@@ -22,6 +22,7 @@ mod main_command;
 mod oom;
 mod orphans;
 mod plain;
+mod process;
 mod refusals;
 mod services;
 mod shutdown;
