@@ -1,6 +1,7 @@
 //! Secrets: files whose content only one unit is to see. Read without waiting, bounded, and never part of a message;
 //! passed on as a variable or as an unlinked file in memory.
 
+use super::fault::reason_of;
 use super::files;
 use crate::launch::accounts;
 use rustix::fs::{Gid, MemfdFlags, Mode, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, memfd_create};
@@ -22,7 +23,7 @@ pub struct SecretError {
 
 #[derive(Debug, thiserror::Error)]
 enum Cause {
-    #[error("{}", files::reason(.0))]
+    #[error("{}", reason_of(.0))]
     Read(#[from] io::Error),
     #[error("it is not a regular file")]
     Irregular,

@@ -131,6 +131,20 @@ service:
 }
 
 #[test]
+fn what_is_left_out_is_told_at_debug() {
+    if !can_switch_users("what_is_left_out_is_told_at_debug") {
+        return;
+    }
+    let place = Place::new("service: { web: { oneshot: true, command: [ id, -G ], user: www-data } }");
+    let through = ["setpriv", "--reuid=www-data", "--regid=www-data", "--groups=4"];
+    let (status, lines) = Wingmate::launch(&mut place.command(&through, &["--log-level", "debug"])).end();
+    assert_eq!(status, 0, "{lines:#?}");
+    let told = "debug: web: supplementary groups stay as they are: setting them needs CAP_SETGID";
+    assert!(lines.iter().any(|line| line.ends_with(told)), "{lines:#?}");
+    assert_eq!(output(&lines, "web"), ["33 4"]);
+}
+
+#[test]
 fn what_is_inherited_is_what_was_named() {
     let place = Place::new(
         r#"
@@ -230,7 +244,7 @@ service:
     let mut wingmate = place.start(&[]);
     let again = "; restart in 100ms (1 in a row)";
     wingmate.each(&[
-        &format!("missing: cannot read the secret '{at}missing': No such file or directory{again}"),
+        &format!("missing: cannot read the secret '{at}missing': no such file or directory{again}"),
         &format!("directory: cannot read the secret '{at}': it is not a regular file{again}"),
         &format!("fifo: cannot read the secret '{at}go': it is not a regular file{again}"),
         &format!("nul: cannot read the secret '{at}nul': it has a NUL character{again}"),

@@ -45,7 +45,7 @@ fn what_cannot_be_a_secret_is_named_and_never_told() {
     assert_eq!(place.read(&large).unwrap_err(), "cannot read the secret 'PATH': it is larger than 1048576 bytes");
     let refused = |path: &Path| read(path).unwrap_err().to_string();
     let missing = place.0.join("missing");
-    let expected = format!("cannot read the secret '{}': No such file or directory", missing.display());
+    let expected = format!("cannot read the secret '{}': no such file or directory", missing.display());
     assert_eq!(refused(&missing), expected);
     // Neither of them is waited for: nobody writes to the fifo.
     let fifo = place.0.join("fifo");
