@@ -143,6 +143,7 @@ pub(super) fn redirect(wires: &mut [Wire]) -> std::result::Result<(), (RawFd, Er
     }
     Ok(())
 }
+
 /// A copy of `source` at a number that is nobody's target. It closes itself at exec, as do those tried on the way.
 fn aside(source: RawFd, wires: &[Wire]) -> Result<RawFd> {
     let mut free = FIRST - 1;

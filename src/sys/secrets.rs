@@ -49,7 +49,9 @@ fn content(path: &Path) -> std::result::Result<Vec<u8>, Cause> {
     if content.len() as u64 > LARGEST {
         return Err(Cause::Large);
     }
-    content.pop_if(|last| *last == b'\n');
+    if content.last() == Some(&b'\n') {
+        content.pop();
+    }
     if content.contains(&0) { Err(Cause::Nul) } else { Ok(content) }
 }
 
