@@ -218,6 +218,7 @@ impl Supervisor {
         text += &format!("; exit status {status}");
         let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
         let words = Note { status: Some(status), ..Note::new(level, text) };
-        self.actions.push(Action::Leave { status, words });
+        let asked = matches!(shutdown.reason, Reason::Asked(_));
+        self.actions.push(Action::Leave { status, words, asked });
     }
 }

@@ -178,6 +178,32 @@ fn a_service_that_is_killed_is_there_again() {
     assert_eq!(container.end().0, 0);
 }
 
+#[test]
+fn the_kernels_kill_for_want_of_memory_is_told() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    let little = ["--memory", "32m", "--memory-swap", "32m"];
+    let poor = ["--read-only", "--user", "1234:5678", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+    // A buffer of more than there is.
+    let eater = ["--", "/busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"];
+    for options in [little.to_vec(), [&little[..], &poor].concat()] {
+        let (status, lines) = Container::start(&engine, &options, &image, &eater).end();
+        assert_eq!(status, 137, "{lines:#?}");
+        let verdict = "stopping: main command killed by the kernel: out of memory (SIGKILL); exit status 137";
+        assert!(lines.iter().any(|line| line.ends_with(verdict)), "{lines:#?}");
+    }
+    // A service of that kind, after one of its lives was ended by somebody.
+    let mut container = Container::start(&engine, &little, &image, &["-c", "/config/hungry.yaml"]);
+    let pid = pid_in(&container.line("waits as "));
+    container.ask(&["/busybox", "kill", "-9", &pid]);
+    container.line("hungry: killed by SIGKILL");
+    container.line("waits as ");
+    container.ask(&["/busybox", "touch", "/eat"]);
+    container.line("hungry: killed by the kernel: out of memory (SIGKILL)");
+    container.stop();
+    assert_eq!(container.end().0, 0);
+}
+
 /// Of a line like `steady | steady 17 is up as 0:0`.
 fn pid_in(line: &str) -> String {
     line.split_whitespace()

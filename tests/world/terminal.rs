@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
-use rustix::termios::tcgetpgrp;
+use rustix::termios::{Winsize, tcgetpgrp, tcsetwinsize};
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Write};
 use std::os::fd::AsRawFd;
@@ -45,6 +45,12 @@ impl Terminal {
                 Ok(())
             })
         }
+    }
+
+    /// As when its window is resized: the foreground group is told by SIGWINCH.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.master, size).unwrap();
     }
 
     pub fn type_in(&mut self, text: &str) {

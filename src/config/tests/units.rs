@@ -27,7 +27,7 @@ fn a_file_of_the_earlier_wingmate_works() {
     one.process.environ = vec![("FINISHED".into(), "true".into()), ("A".into(), "b=c".into())];
     one.process.identity = Identity { user: Some("www-data".into()), group: Some("www-data".into()) };
     one.process.working_dir = Some("/srv".into());
-    one.pidfile = Some(PidFile { path: "/run/one.pid".into(), timeout: seconds(30) });
+    one.pidfile = Some(Box::new(PidFile { path: "/run/one.pid".into(), timeout: seconds(30) }));
     one.startsecs = seconds(5);
     one.autostart = false;
     one.restart = Restart::Never;
@@ -57,9 +57,9 @@ fn every_key_is_read() {
     assert_eq!(spec.startsecs, seconds(90));
     assert_eq!(spec.backoff, Backoff { initial: seconds(1), max: seconds(60) });
     assert_eq!(spec.max_restarts, Some(MaxRestarts::Within { count: 3, within: seconds(60) }));
-    assert_eq!(spec.success_codes, [0, 143]);
+    assert_eq!(spec.success_codes(), [0, 143]);
     assert!(spec.critical);
-    assert_eq!(spec.pidfile, Some(PidFile { path: "/p".into(), timeout: seconds(5) }));
+    assert_eq!(spec.pidfile, Some(Box::new(PidFile { path: "/p".into(), timeout: seconds(5) })));
     let stop =
         StopSpec { signal: Some(Signal::USR1), timeout: Duration::from_millis(500), group: StopGroup::KillGroup };
     assert_eq!(spec.stop, stop);
@@ -70,7 +70,7 @@ fn every_key_is_read() {
     assert_eq!(one(service("    oneshot: true\n    restart: on-failure\n")).restart, Restart::OnFailure);
     assert_eq!(one(service("    oneshot: true\n    autorestart: false\n")).restart, Restart::Never);
     assert_eq!(one(service("    autorestart: \"true\"\n    restart: always\n")).restart, Restart::Always);
-    assert_eq!(one(service("    environ:\n    stop:\n")), one(service("")));
+    assert_eq!(one(service("    environ:\n")), one(service("")));
 
     let job =
         good(job("    schedule: '@every 5s'\n    timezone: Europe/Berlin\n    stop: { signal: none, timeout: 1h }\n"));
@@ -104,6 +104,8 @@ fn wrong_values_are_told_with_their_place() {
         ("    comand: x\n", &["w.yaml:4:5: unknown key 'comand' in service 'web' (did you mean 'command'?)"]),
         ("    schedule: x\n", &["w.yaml:4:5: service 'web' can't have 'schedule': it is for cron jobs"]),
         ("    user:\n", &["w.yaml:4:5: 'user' has no value; it must be a user's name or number"]),
+        ("    backoff:\n", &["w.yaml:4:5: 'backoff' has no value; it must be a map (key: value)"]),
+        ("    stop: ~\n", &["w.yaml:4:5: 'stop' has no value; it must be a map (key: value)"]),
         ("    user: ''\n", &["w.yaml:4:11: 'user' is empty; it must be a user's name or number"]),
         ("    user: [ a ]\n", &["w.yaml:4:11: 'user' must be a user's name or number, not a list"]),
         ("    user: ':b'\n", &["w.yaml:4:11: ':b' is not a user, nor user:group"]),
@@ -220,7 +222,9 @@ fn what_doesnt_go_together_names_both_places() {
         ),
         (
             "    ready: { timeout: 5s }\n",
-            &["w.yaml:4:5: 'ready' needs a 'pidfile': its timeout is how long the daemon may take to write it"],
+            &[
+                "w.yaml:4:5: 'ready' says nothing of what shows it: one of tcp, unix, http, exec, file, log, notify, fd (with a 'pidfile' timeout alone will do)",
+            ],
         ),
         (
             "    critical: true\n    autostart: false\n",
@@ -269,7 +273,9 @@ fn what_is_missing_is_told() {
         ("services: {}\n", &["w.yaml:1:1: unknown key 'services' in the file (did you mean 'service'?)"]),
         (
             "bananas: {}\n",
-            &["w.yaml:1:1: unknown key 'bananas' in the file (allowed: service, cron, log, shutdown, timezone)"],
+            &[
+                "w.yaml:1:1: unknown key 'bananas' in the file (allowed: service, cron, defaults, log, shutdown, timezone)",
+            ],
         ),
         ("cron:\n  a: { command: [ x ] }\n", &["w.yaml:2:3: cron job 'a' has no schedule"]),
         ("cron:\n  a: { schedule: '@daily' }\n", &["w.yaml:2:3: cron job 'a' has no command"]),
@@ -318,13 +324,16 @@ fn settings_are_read() {
 
 #[test]
 fn the_table_of_keys_is_whole() {
-    let tables = [keys::PROCESS, keys::SERVICE, keys::JOB, keys::READY, keys::BACKOFF, keys::MAX_RESTARTS, keys::STOP];
-    for key in tables.into_iter().flatten() {
-        assert!(
-            !key.manual.kind.is_empty() && !key.manual.default.is_empty() && !key.manual.meaning.is_empty(),
-            "{}",
-            key.name
-        );
+    let units = [keys::PROCESS, keys::SERVICE, keys::JOB, keys::BACKOFF, keys::MAX_RESTARTS, keys::STOP_SERVICE];
+    let signs = [keys::READY, keys::HEALTH];
+    let manuals = units.into_iter().flatten().map(|key| (key.name, &key.manual));
+    let manuals = manuals
+        .chain(signs.into_iter().flatten().map(|key| (key.name, &key.manual)))
+        .chain(keys::HOOK.iter().map(|key| (key.name, &key.manual)))
+        .chain(keys::SECRET.iter().map(|key| (key.name, &key.manual)))
+        .chain(keys::DEPENDENCY.iter().map(|key| (key.name, &key.manual)));
+    for (name, manual) in manuals {
+        assert!(!manual.kind.is_empty() && !manual.default.is_empty() && !manual.meaning.is_empty(), "{name}");
     }
     for table in [[keys::PROCESS, keys::SERVICE], [keys::PROCESS, keys::JOB]] {
         let mut names: Vec<&str> = table.into_iter().flatten().map(|key| key.name).collect();
