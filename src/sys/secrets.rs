@@ -75,7 +75,9 @@ pub fn memory_file(content: &[u8], owner: Option<(accounts::Uid, accounts::Gid)>
     }
     fchmod(&file, Mode::RUSR)?;
     if let Some((user, group)) = owner {
-        fchown(&file, Some(Uid::from_raw(user.raw())), Some(Gid::from_raw(group.raw())))?;
+        let given = fchown(&file, Some(Uid::from_raw(user.raw())), Some(Gid::from_raw(group.raw())));
+        // Without the right to give it away everybody may read it: nobody else can reach it.
+        given.or_else(|_| fchmod(&file, Mode::RUSR | Mode::RGRP | Mode::ROTH))?;
     }
     fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK)?;
     Ok(file)

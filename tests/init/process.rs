@@ -222,6 +222,39 @@ service:
 }
 
 #[test]
+fn all_processes_of_a_unit_have_its_secrets() {
+    let place = Place::new("");
+    place.file("key", "hush");
+    let key = place.path("key");
+    place.file(
+        "wingmate.yaml",
+        &format!(
+            r#"
+service:
+  web:
+    command: [ sh, -c, 'echo "web $KEY $FILE_FILE $(cat $FILE_FILE)"; echo >&3; exec sleep inf' ]
+    secrets: {{ KEY: {key}, FILE: {{ file: {key}, as: file }} }}
+    inherit_env: [ PATH, D ]
+    ready: {{ fd: 3 }}
+    health: {{ exec: [ sh, -c, 'echo "health $KEY $(cat $FILE_FILE)" > $D/heard' ], interval: 10ms }}
+    pre_start: [ sh, -c, 'echo "before $KEY $(cat $FILE_FILE)"' ]
+    post_stop: [ sh, -c, 'echo "after $KEY $(cat $FILE_FILE)"' ]
+    stop: {{ command: [ sh, -c, 'echo "stop $KEY $(cat $FILE_FILE)"; kill $MAINPID' ] }}
+"#
+        ),
+    );
+    place.fifo("heard");
+    let mut wingmate = place.start(&[]);
+    wingmate.line("| before hush hush");
+    // The number that readiness has is nobody else's.
+    wingmate.line("| web hush /proc/self/fd/4 hush");
+    assert_eq!(place.hear("heard"), "health hush hush");
+    let lines = wingmate.stop();
+    let seen = output(&lines, "web");
+    assert!(seen.contains(&"stop hush hush") && seen.contains(&"after hush hush"), "{lines:#?}");
+}
+
+#[test]
 fn a_secret_that_cannot_be_had_is_named_and_never_told() {
     let place = Place::new("");
     let at = place.path("");
