@@ -97,6 +97,21 @@ fn the_main_commands_end_is_the_containers() {
     }
 }
 
+#[test]
+fn a_link_makes_it_the_init_that_an_image_calls() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    for (name, options) in [("tini", "-g -e 7 --"), ("docker-init", "-e 7"), ("dumb-init", "-c -r 15:3 -e 7")] {
+        let script = format!(
+            "/busybox ln -s /wingmate /{name} && exec /{name} {options} /busybox sh -c 'echo in $(/busybox cat /proc/1/comm); exit 7'"
+        );
+        let container = Container::start(&engine, &["--entrypoint", "/busybox"], &image, &["sh", "-c", &script]);
+        let (status, lines) = container.end();
+        assert_eq!(status, 0, "{lines:#?}");
+        assert_eq!(lines[0], format!("in {name}"), "{lines:#?}");
+    }
+}
+
 /// 256 containers would take minutes: one of them makes a pid namespace for each status, so that wingmate is process 1.
 #[test]
 fn every_exit_status_and_signal_passes_through_process_1() {

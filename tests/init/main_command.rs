@@ -2,6 +2,7 @@
 
 use crate::terminal::Terminal;
 use crate::world::{AS_INIT, BINARY, ORDINARY, Place, Wingmate, order, told, verdict};
+use rustix::termios::{Winsize, tcsetwinsize};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use wingmate::model::signal::Signal;
@@ -212,6 +213,12 @@ fn a_shell_has_the_terminal_and_job_control() {
     }
 }
 
+/// As when its window is resized: the foreground group is told by SIGWINCH.
+fn resize(terminal: &Terminal, rows: u16, columns: u16) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal.master, size).unwrap();
+}
+
 #[test]
 fn a_window_that_is_resized_tells_the_command_once() {
     let place = Place::new("");
@@ -221,9 +228,9 @@ fn a_window_that_is_resized_tells_the_command_once() {
         let mut command = place.command(through, &["--", "sh", "-c", script]);
         let mut wingmate = Wingmate::launch(terminal.give(&mut command));
         wingmate.line("ready");
-        terminal.resize(31, 77);
+        resize(&terminal, 31, 77);
         wingmate.line("size 31 77");
-        terminal.resize(50, 132);
+        resize(&terminal, 50, 132);
         wingmate.line("size 50 132");
         place.file("end", "");
         let (status, lines) = wingmate.end();

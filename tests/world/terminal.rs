@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use rustix::process::Pid;
-use rustix::termios::{Winsize, tcgetpgrp, tcsetwinsize};
+use rustix::termios::tcgetpgrp;
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Write};
 use std::os::fd::AsRawFd;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// The side on which a person would sit.
 pub struct Terminal {
-    master: File,
+    pub master: File,
     slave: File,
 }
 
@@ -45,12 +45,6 @@ impl Terminal {
                 Ok(())
             })
         }
-    }
-
-    /// As when its window is resized: the foreground group is told by SIGWINCH.
-    pub fn resize(&self, rows: u16, columns: u16) {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&self.master, size).unwrap();
     }
 
     pub fn type_in(&mut self, text: &str) {
