@@ -68,6 +68,8 @@ pub(super) enum BootError {
 const OWN_FILES: u64 = 32;
 /// Both ends of a unit's two log pipes.
 const FILES_PER_UNIT: u64 = 4;
+/// A probe's connection, a notify socket or a pipe for readiness, a main process that the unit named.
+const FILES_PER_WATCHED: u64 = 3;
 
 /// Supervises until everything is down; gives the exit status.
 pub fn run(options: Options) -> u8 {
@@ -176,7 +178,8 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
 /// Told before anything starts, not when some later start fails.
 pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
     let units = config.services.len() + config.jobs.len();
-    let needed = OWN_FILES + FILES_PER_UNIT * units as u64;
+    let watched = config.services.iter().filter(|spec| spec.extras.is_some()).count();
+    let needed = OWN_FILES + FILES_PER_UNIT * units as u64 + FILES_PER_WATCHED * watched as u64;
     match limit {
         Some(limit) if limit < needed => Err(BootError::Files { needed, limit }),
         Some(_) | None => Ok(()),
