@@ -21,6 +21,7 @@ mod log;
 mod main_command;
 mod orphans;
 mod plain;
+mod ready;
 mod refusals;
 mod services;
 mod shutdown;
