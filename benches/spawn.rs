@@ -86,13 +86,14 @@ fn plan(environment: &[Variable], setting: &Setting) -> Plan {
         session: Session::Own,
         ..ProcessSpec::default()
     };
-    let accounts = if Accounts::needed(&spec.identity) {
+    let accounts = if Accounts::needed(&spec) {
         identity::accounts()
     } else {
         Accounts { passwd: Table::Missing, group: Table::Missing }
     };
     let context = Context {
         environment,
+        secrets: &[],
         extra: &[],
         accounts: &accounts,
         ids: &identity::ids(),

@@ -3,7 +3,7 @@
 //! The text is read directly, without NSS: wingmate is static, and an image may hold neither file. Numbers then
 //! still work. A line that isn't well-formed is passed over, as is one that begins with `#`, `+` or `-`.
 
-use crate::model::command::Identity;
+use crate::model::command::{Identity, ProcessSpec};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -106,9 +106,9 @@ impl Accounts {
     /// No files at all, for launches that don't need them ([`Accounts::needed`]).
     pub const NONE: Accounts = Accounts { passwd: Table::Missing, group: Table::Missing };
 
-    /// Whether this identity is looked up in the files.
-    pub fn needed(identity: &Identity) -> bool {
-        identity.user.is_some() || identity.group.is_some()
+    /// Whether something that this process is to be is looked up in the files.
+    pub fn needed(spec: &ProcessSpec) -> bool {
+        spec.identity.user.is_some() || spec.identity.group.is_some() || spec.extras().groups.is_some()
     }
 
     /// The numbers of an identity (rules: `wmexec --user`). `user` may be `USER:GROUP` or `USER:`.

@@ -1,6 +1,7 @@
 //! A child's environment: what is inherited, whose home it is, what the unit adds, in this order.
 
 use super::accounts::Person;
+use crate::model::command::InheritEnv;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -18,9 +19,27 @@ pub fn for_units(found: impl IntoIterator<Item = Variable>) -> Vec<Variable> {
     found.into_iter().filter(|(name, _)| !private(name.as_bytes())).collect()
 }
 
-/// Puts the layers over `base`; the later one wins. A variable that is there already keeps its place.
-pub fn merge(base: &[Variable], person: Option<&Person>, layers: &[&[Variable]]) -> Vec<Variable> {
-    let mut environment = base.to_vec();
+/// What is passed on of the environment that was found.
+pub fn inherited(found: &[Variable], which: &InheritEnv) -> Vec<Variable> {
+    match which {
+        InheritEnv::All => found.to_vec(),
+        InheritEnv::Nothing => Vec::new(),
+        InheritEnv::Only(names) => {
+            found.iter().filter(|(name, _)| names.iter().any(|wanted| stands_for(wanted, name))).cloned().collect()
+        }
+    }
+}
+
+/// `AWS_*` stands for every name that begins so.
+fn stands_for(wanted: &str, name: &OsStr) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(beginning) => name.as_bytes().starts_with(beginning.as_bytes()),
+        None => name == wanted,
+    }
+}
+
+/// Puts the layers over what is inherited; the later one wins. A variable that is there already keeps its place.
+pub fn merge(mut environment: Vec<Variable>, person: Option<&Person>, layers: &[&[Variable]]) -> Vec<Variable> {
     if let Some(person) = person {
         become_person(&mut environment, person);
     }
@@ -77,10 +96,10 @@ mod tests {
     #[test]
     fn later_layers_win_and_keep_the_place() {
         let base = variables("A=1 HOME=/root B=2 A=3 USER=root LOGNAME=root");
-        let merged = merge(&base, None, &[&variables("B=4 C=5"), &variables("C=6 C=7")]);
+        let merged = merge(base.clone(), None, &[&variables("B=4 C=5"), &variables("C=6 C=7")]);
         assert_eq!(merged, variables("A=1 HOME=/root B=4 A=3 USER=root LOGNAME=root C=7"));
-        assert_eq!(merge(&base, None, &[&variables("A=9")])[..2], variables("A=9 HOME=/root"));
-        assert_eq!(merge(&base, None, &[&variables("A=9")]).len(), 5);
+        assert_eq!(merge(base.clone(), None, &[&variables("A=9")])[..2], variables("A=9 HOME=/root"));
+        assert_eq!(merge(base.clone(), None, &[&variables("A=9")]).len(), 5);
         assert_eq!(get(&base, "A"), Some(OsStr::new("1")));
     }
 
@@ -88,11 +107,32 @@ mod tests {
     fn the_user_is_told_unless_set() {
         let base = variables("USER=root HOME=/root LOGNAME=root");
         let user = person(Some("web"));
-        assert_eq!(merge(&base, Some(&user), &[]), variables("USER=web HOME=/srv LOGNAME=web SHELL=/bin/ash"));
+        assert_eq!(merge(base.clone(), Some(&user), &[]), variables("USER=web HOME=/srv LOGNAME=web SHELL=/bin/ash"));
         let set = variables("HOME=/mine LOGNAME=me");
-        assert_eq!(merge(&base, Some(&user), &[&set]), variables("USER=web HOME=/mine LOGNAME=me SHELL=/bin/ash"));
+        assert_eq!(
+            merge(base.clone(), Some(&user), &[&set]),
+            variables("USER=web HOME=/mine LOGNAME=me SHELL=/bin/ash")
+        );
         // Nobody's name rather than root's.
-        assert_eq!(merge(&base, Some(&person(None)), &[]), variables("HOME=/srv SHELL=/bin/ash"));
+        assert_eq!(merge(base.clone(), Some(&person(None)), &[]), variables("HOME=/srv SHELL=/bin/ash"));
+    }
+
+    #[test]
+    fn only_what_is_named_is_inherited() {
+        let found = variables("AWS_KEY=1 AWS_=2 AWS=3 PATH=/bin A=4 A=5 aws_key=6");
+        let only = |names: &[&str]| InheritEnv::Only(names.iter().map(|name| (*name).to_owned()).collect());
+        let rows = [
+            (InheritEnv::All, "AWS_KEY=1 AWS_=2 AWS=3 PATH=/bin A=4 A=5 aws_key=6"),
+            (InheritEnv::Nothing, ""),
+            (only(&[]), ""),
+            (only(&["PATH", "NONE"]), "PATH=/bin"),
+            (only(&["AWS_*"]), "AWS_KEY=1 AWS_=2"),
+            (only(&["A", "AWS*"]), "AWS_KEY=1 AWS_=2 AWS=3 A=4 A=5"),
+            (only(&["*"]), "AWS_KEY=1 AWS_=2 AWS=3 PATH=/bin A=4 A=5 aws_key=6"),
+        ];
+        for (which, expected) in rows {
+            assert_eq!(inherited(&found, &which), variables(expected), "{which:?}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Extras {
     pub nice: Option<i32>,
     pub oom_score_adj: Option<i32>,
     pub no_new_privs: bool,
-    /// The capabilities to keep, a bit each (capabilities(7)): bounding, inheritable and ambient sets.
+    /// The capabilities to keep, a bit each (`model::capability`): bounding, inheritable and ambient sets.
     pub capabilities: Option<u64>,
     pub stdin: Stdin,
 }
@@ -84,6 +84,33 @@ pub enum Resource {
     Rttime,
     Sigpending,
     Stack,
+}
+
+impl Resource {
+    /// Every one, by the name that `rlimits` has for it.
+    pub const NAMES: [(Resource, &str); 16] = [
+        (Resource::As, "as"),
+        (Resource::Core, "core"),
+        (Resource::Cpu, "cpu"),
+        (Resource::Data, "data"),
+        (Resource::Fsize, "fsize"),
+        (Resource::Locks, "locks"),
+        (Resource::Memlock, "memlock"),
+        (Resource::Msgqueue, "msgqueue"),
+        (Resource::Nice, "nice"),
+        (Resource::Nofile, "nofile"),
+        (Resource::Nproc, "nproc"),
+        (Resource::Rss, "rss"),
+        (Resource::Rtprio, "rtprio"),
+        (Resource::Rttime, "rttime"),
+        (Resource::Sigpending, "sigpending"),
+        (Resource::Stack, "stack"),
+    ];
+
+    /// As `rlimits` calls it.
+    pub fn name(self) -> &'static str {
+        Resource::NAMES.iter().find(|(resource, _)| *resource == self).map_or("", |(_, name)| name)
+    }
 }
 
 /// What a process reads on its descriptor 0.

@@ -1,8 +1,8 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
+use super::launcher::Launcher;
 use super::outputs::{self, Outputs};
-use super::perform::Launcher;
 use super::supervisor::Loop;
 use super::zones::{Zones, ZonesError};
 use crate::launch::environment::for_units;
@@ -17,6 +17,7 @@ use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
+use crate::sys::descriptors::Spare;
 use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
@@ -161,6 +162,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
         open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
         null: descriptors::null().map_err(call("open '/dev/null'"))?,
         terminal: terminal::is_there(),
+        spare: Spare::new().map_err(call("keep a descriptor in reserve"))?,
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
     let notices = std::mem::take(&mut options.notices);

@@ -124,6 +124,7 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
     let spec = ProcessSpec { command: order.command.clone(), session: Session::Group, ..ProcessSpec::default() };
     let context = Context {
         environment: &order.environment,
+        secrets: &[],
         extra: &[],
         accounts: &Accounts::NONE,
         ids: &identity::ids(),

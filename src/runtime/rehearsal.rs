@@ -34,6 +34,7 @@ impl Rehearsal {
     pub fn trouble(&self, spec: &ProcessSpec) -> Option<String> {
         let context = Context {
             environment: &self.environment,
+            secrets: &[],
             extra: &[],
             accounts: &self.accounts,
             ids: &self.ids,

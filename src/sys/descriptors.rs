@@ -4,6 +4,7 @@
 //! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
 #![allow(unsafe_code)]
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -49,6 +50,43 @@ fn mark(fd: RawFd) {
 pub fn null() -> Result<OwnedFd> {
     open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .or_else(|_| pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read))
+}
+
+/// One descriptor kept in reserve: when there are no more to be had, a start can still open a file.
+#[derive(Debug)]
+pub struct Spare {
+    fd: Option<OwnedFd>,
+    /// Its lack was told.
+    told: bool,
+}
+
+impl Spare {
+    /// Takes one.
+    pub fn new() -> Result<Spare> {
+        Ok(Spare { fd: Some(reserve()?), told: false })
+    }
+
+    /// Lets it go, for something that needs one for a while.
+    pub fn lend(&mut self) {
+        self.fd = None;
+    }
+
+    /// Takes one again. If there is none: why, once until there is one.
+    pub fn take_back(&mut self) -> Result<()> {
+        let taken = reserve();
+        let told = std::mem::replace(&mut self.told, taken.is_err());
+        match taken {
+            Ok(fd) => self.fd = Some(fd),
+            Err(errno) if !told => return Err(errno),
+            Err(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// An eventfd: it takes a place in the system's table of open files too, and needs no file system.
+fn reserve() -> Result<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC)
 }
 
 /// What a child gets: nothing but this.
@@ -123,4 +161,43 @@ fn is_target(wires: &[Wire], number: RawFd) -> bool {
 
 fn check(result: i32) -> Result<i32> {
     if result < 0 { Err(super::last_errno()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    use std::fs::File;
+    use std::process::Command;
+
+    #[test]
+    fn what_is_kept_in_reserve_is_there_when_nothing_else_is() {
+        const WITHIN: &str = "WINGMATE_TEST_SPARE";
+        if std::env::var_os(WITHIN).is_none() {
+            // The limit holds for a whole process.
+            let again = ["sys::descriptors::tests::what_is_kept_in_reserve_is_there_when_nothing_else_is", "--exact"];
+            let output = Command::new(std::env::current_exe().unwrap()).args(again).env(WITHIN, "1").output().unwrap();
+            return assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        }
+        let mut spare = Spare::new().unwrap();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(40), maximum: Some(40) }).unwrap();
+        let open = || File::open("/dev/null");
+        let _all: Vec<File> = std::iter::from_fn(|| open().ok()).collect();
+        assert!(open().is_err());
+        spare.lend();
+        drop(open().unwrap());
+        spare.take_back().unwrap();
+        assert!(open().is_err());
+        spare.lend();
+        let kept = open().unwrap();
+        assert_eq!(spare.take_back(), Err(Errno::MFILE));
+        assert_eq!(spare.take_back(), Ok(()), "it was told");
+        spare.lend();
+        assert!(open().is_err());
+        drop(kept);
+        spare.take_back().unwrap();
+        assert!(open().is_err());
+        spare.lend();
+        drop(open().unwrap());
+    }
 }

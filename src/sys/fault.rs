@@ -40,7 +40,8 @@ pub enum Cause {
 
 impl Fault {
     pub(super) fn step(step: &Step, errno: Errno) -> Fault {
-        Fault::Step { step: step.to_string(), errno, needs: step.needs().filter(|_| errno == Errno::PERM) }
+        let refused = matches!(errno, Errno::PERM | Errno::ACCESS);
+        Fault::Step { step: step.to_string(), errno, needs: step.needs().filter(|_| refused) }
     }
 
     pub(super) fn exec(plan: &Plan, refusal: Refusal) -> Fault {

@@ -6,8 +6,9 @@
 use super::files;
 use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
 use crate::launch::plan::Ids;
+use crate::model::capability::Capabilities;
 use rustix::process::{geteuid, getgroups};
-use rustix::thread::set_thread_groups;
+use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set, set_thread_groups};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -27,12 +28,27 @@ pub fn ids() -> Ids {
         gids: gids.map(|raw| Gid::from_raw(raw).unwrap_or(Gid::UNMAPPED)),
         groups,
         may_set_groups,
+        permitted: Capabilities(capabilities(None).map_or(0, |sets| sets.permitted.bits())),
+        known: known(),
     }
 }
 
 /// The user whom this process acts as.
 pub fn user() -> u32 {
     geteuid().as_raw()
+}
+
+/// The capabilities that this kernel has: from 0 on without a gap. Asked, as there may be no /proc.
+fn known() -> Capabilities {
+    let (mut least, mut most) = (0, u64::BITS);
+    while least < most {
+        let middle = least.midpoint(most);
+        match capability_is_in_bounding_set(CapabilitySet::from_bits_retain(1 << middle)) {
+            Ok(_) => least = middle + 1,
+            Err(_) => most = middle,
+        }
+    }
+    Capabilities(1u64.checked_shl(least).map_or(u64::MAX, |next| next - 1))
 }
 
 /// Whether this process acts as root.

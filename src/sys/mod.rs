@@ -17,6 +17,7 @@ pub mod pipes;
 pub mod poll;
 pub mod processes;
 pub mod reap;
+pub mod secrets;
 pub mod session;
 pub mod signals;
 pub mod sink;

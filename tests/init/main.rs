@@ -21,6 +21,7 @@ mod log;
 mod main_command;
 mod orphans;
 mod plain;
+mod process;
 mod ready;
 mod refusals;
 mod services;
