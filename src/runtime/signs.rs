@@ -94,13 +94,16 @@ impl Loop {
         for one in said {
             match one {
                 Said::Message(message) => self.events.push(Event::Notified { unit, life, message }),
-                Said::MainPid(pid) if self.notices.is_news(unit, pid) => match self.watch_main(unit, life, pid, now) {
-                    Ok(group) => {
-                        let message = Message::MainPid { pid, group };
-                        self.events.push(Event::Notified { unit, life, message });
+                Said::MainPid(pid) if self.supervisor.pidfile(unit).is_none() && self.notices.is_news(unit, pid) => {
+                    match self.watch_main(unit, life, pid, now) {
+                        Ok(group) => {
+                            let message = Message::MainPid { pid, group };
+                            self.events.push(Event::Notified { unit, life, message });
+                        }
+                        Err(why) => self.remark(unit, &format!("MAINPID={pid} isn't taken: {why}"), now),
                     }
-                    Err(why) => self.remark(unit, &format!("MAINPID={pid} isn't taken: {why}"), now),
-                },
+                }
+                // Not news; and a daemon's pid is what its pid file says.
                 Said::MainPid(_) => {}
                 Said::Dropped(why) => {
                     self.remark(unit, &format!("a message on its notify socket is dropped: {why}"), now)
