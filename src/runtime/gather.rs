@@ -26,7 +26,7 @@ impl Loop {
                 token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
                 token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
                 token if token.kind() == DAEMONS => self.daemon_ready(token.low(), now),
-                token if token.kind() == NOTICES => _ = self.hear(UnitId(token.low()), false, now),
+                token if token.kind() == NOTICES => self.hear(UnitId(token.low()), false, now),
                 token if token.kind() == READY_LINES => self.read_line(UnitId(token.low())),
                 token if token.kind() == MAINS => self.look_at_main(UnitId(token.low()), now),
                 token if token.kind() == PROBES => self.go_on_probing(Some(token.low()), now),
@@ -75,7 +75,8 @@ impl Loop {
             }
             return self.events.push(Event::OrphanReaped);
         };
-        if self.hear(unit, true, now) {
+        self.hear(unit, true, now);
+        if self.events.iter().any(|event| matches!(event, Event::Notified { .. })) {
             // Another process may be the main one by its last word: that decides what becomes of its group.
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);

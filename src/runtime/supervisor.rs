@@ -185,6 +185,7 @@ impl Loop {
 
     /// Writes what is still to be written, as long as there is time and nobody asks again, and ends.
     fn last_words(&mut self, status: u8) -> u8 {
+        self.end_signs();
         let mut until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
         let mut ready = Vec::new();
         loop {

@@ -24,6 +24,7 @@ mod order;
 mod orphans;
 mod plain;
 mod process;
+mod ready;
 mod refusals;
 mod reload;
 mod services;

@@ -23,7 +23,7 @@ pub type Outcome = Result<(), String>;
 /// A probe under way.
 #[derive(Debug)]
 pub struct Attempt {
-    until: Mono,
+    pub until: Mono,
     token: Token,
     /// What is asked once there is a connection.
     request: Option<Vec<u8>>,
