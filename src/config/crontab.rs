@@ -3,10 +3,9 @@
 
 use super::names;
 use super::problems::Problems;
+use super::schema::Unit;
 use super::{Found, Job, NamedZone, Place};
-use crate::model::command::ProcessSpec;
 use crate::model::job::JobSpec;
-use crate::model::service::StopSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
@@ -22,6 +21,7 @@ pub fn read(
     number: u32,
     problems: &mut Problems,
     zones: &mut Vec<NamedZone>,
+    defaults: &Unit,
     jobs: &mut Vec<Found<Job>>,
 ) {
     let mut crontab = Crontab {
@@ -29,6 +29,7 @@ pub fn read(
         number,
         problems,
         zones,
+        defaults,
         environ: Vec::new(),
         shell: None,
         zone: None,
@@ -83,6 +84,8 @@ struct Crontab<'a> {
     number: u32,
     problems: &'a mut Problems,
     zones: &'a mut Vec<NamedZone>,
+    /// What holds for all units.
+    defaults: &'a Unit,
     environ: Vec<(OsString, OsString)>,
     shell: Option<String>,
     zone: Option<String>,
@@ -158,10 +161,11 @@ impl<'a> Crontab<'a> {
             }
             return None;
         };
-        let process = ProcessSpec { command, environ: self.environ.clone(), ..ProcessSpec::default() };
+        let mut process = self.defaults.process_of(command);
+        process.environ.extend_from_slice(&self.environ);
         let (shown, timezone) = (single_spaced(written), self.zone.clone());
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let spec = JobSpec { name, process, schedule: shown, timezone, stop: StopSpec::default() };
+        let spec = JobSpec { name, process, schedule: shown, timezone, stop: self.defaults.stop };
         Some(Found { spec: Job { spec, schedule: Some(schedule?) }, name: place, command: place })
     }
 

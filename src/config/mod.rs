@@ -7,39 +7,51 @@
 //! crontab ───────▶ crontab ────────────────────────────────────────────────────┘
 //! ```
 
+mod conditions;
 mod crontab;
+mod dependencies;
+mod env_file;
+mod hooks;
+mod instances;
 pub mod keys;
 mod names;
 mod problems;
 pub mod reading;
 pub mod schema;
 mod service_dir;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod yaml;
 
 use crate::model::Config;
+use crate::model::command::Stdin;
 use crate::model::job::JobSpec;
 use crate::model::service::ServiceSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Problem, Severity, Span};
+use crate::text::index::Index;
 use crate::text::source::Source;
 use problems::Problems;
 pub use service_dir::{Program, ProgramKind};
+use std::time::Duration;
+pub use surroundings::{EnvFile, Open};
 
 /// The files of a configuration, as they were found.
 #[derive(Debug, Default)]
 pub struct Sources {
     /// Where they were looked for: for the message that there is nothing to run.
     pub looked_in: String,
-    /// `wingmate.yaml`, or the one file of `-c FILE.yaml`.
+    /// `wingmate.yaml` and what stands in `wingmate.d/`, or the one file of `-c FILE.yaml`.
     pub yaml: Vec<Source>,
     /// What stands in `service/`.
     pub programs: Vec<Program>,
     pub crontab: Option<Source>,
     /// What went wrong while they were gathered.
     pub problems: Vec<Problem>,
+    /// How an `env_file` is opened; without it none is there.
+    pub open: Option<Open>,
 }
 
 /// A configuration that was read.
@@ -115,6 +127,46 @@ impl Loaded {
         self.config.jobs.iter().zip(self.job_places.iter().copied())
     }
 
+    /// The chain of services that stop one after the other and may take longest at it, in words, with its time and
+    /// the place of its last.
+    pub fn longest_stop(&self) -> Option<(String, Duration, Place)> {
+        let services = &self.config.services;
+        if services.iter().all(|spec| spec.depends_on.is_empty()) {
+            return None;
+        }
+        let numbers: Index<'_> =
+            (0..).zip(services).map(|(number, spec)| (spec.name.as_str().into(), number)).collect();
+        // For each service the longest time until it has stopped, and who stops right before it. Each pass settles one
+        // more link; there are no circles.
+        let mut times: Vec<(Duration, Option<usize>)> = services.iter().map(|spec| (spec.stop.timeout, None)).collect();
+        loop {
+            let mut settled = true;
+            for (number, spec) in services.iter().enumerate() {
+                let before = times.get(number).map(|(time, _)| *time).unwrap_or_default();
+                for needed in spec.depends_on.iter().filter_map(|needed| numbers.get(needed.name.as_str())) {
+                    let Some((own, slot)) = services.get(*needed).zip(times.get_mut(*needed)) else { continue };
+                    let time = before.saturating_add(own.stop.timeout);
+                    if slot.0 < time {
+                        *slot = (time, Some(number));
+                        settled = false;
+                    }
+                }
+            }
+            if settled {
+                break;
+            }
+        }
+        let (last, (time, _)) = times.iter().enumerate().max_by_key(|(_, (time, _))| *time)?;
+        let mut chain = vec![services.get(last)?.name.as_str()];
+        let mut at = last;
+        while let Some(before) = times.get(at).and_then(|(_, before)| *before) {
+            chain.push(services.get(before)?.name.as_str());
+            at = before;
+        }
+        chain.reverse();
+        (chain.len() > 1).then(|| Some((chain.join(", "), *time, *self.service_places.get(last)?)))?
+    }
+
     /// Adds problems that were found later, where they belong.
     pub fn add(&mut self, severity: Severity, found: impl IntoIterator<Item = (Place, String)>) {
         let mut problems = Problems::default();
@@ -136,27 +188,53 @@ pub fn read(given: Sources) -> Loaded {
     let mut sources = given.yaml;
     let mut zones = Vec::new();
     let mut top = schema::Top::default();
-    for (number, source) in (0..).zip(&sources) {
-        let Some(node) = yaml::read(source, &mut problems) else { continue };
-        let what = String::new();
-        let mut reading = reading::Reading { source, number, problems: &mut problems, zones: &mut zones, what };
-        schema::top(&mut reading, &node, &mut top);
+    let mut env_files = surroundings::EnvFiles::new(given.open.unwrap_or(|_| EnvFile::Missing));
+    let nodes: Vec<Option<yaml::Node>> = sources.iter().map(|source| yaml::read(source, &mut problems)).collect();
+    for pass in [schema::defaults, schema::top] {
+        for ((number, source), node) in (0..).zip(&sources).zip(&nodes) {
+            let Some(node) = node else { continue };
+            let (problems, zones, env_files) = (&mut problems, &mut zones, &mut env_files);
+            let mut reading = reading::Reading { source, number, problems, zones, env_files, what: String::new() };
+            pass(&mut reading, node, &mut top);
+        }
     }
+    drop(nodes);
     let yaml_services = top.services.len();
     for program in given.programs {
         let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
         let place = Place { source: number, span: None };
         sources.push(Source::new(program.path.to_string_lossy(), []));
-        top.services.extend(service_dir::read(&program, place, &mut problems));
+        top.services.extend(service_dir::read(&program, place, &top.defaults, &mut problems));
     }
     let (yaml_jobs, crontab) = (top.jobs.len(), given.crontab);
     if let Some(source) = crontab {
         let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-        crontab::read(&source, number, &mut problems, &mut zones, &mut top.jobs);
+        let defaults = &top.defaults;
+        crontab::read(&source, number, &mut problems, &mut zones, defaults, &mut top.jobs);
         sources.push(source);
     }
     names::settle(&mut top, yaml_services, yaml_jobs, &sources, &mut problems);
+    dependencies::settle(&mut top, &sources, &mut problems);
+    stdin_once(&top, &sources, &mut problems);
     loaded(top, problems, zones, sources, given.looked_in)
+}
+
+/// Two units can't read one standard input.
+fn stdin_once(top: &schema::Top, sources: &[Source], problems: &mut Problems) {
+    let services = top.services.iter().map(|found| (&found.spec.name, &found.spec.process, found.name));
+    let jobs = top.jobs.iter().map(|found| (&found.spec.spec.name, &found.spec.spec.process, found.name));
+    let mut readers = services.chain(jobs).filter(|(_, process, _)| process.extras().stdin == Stdin::Inherit);
+    let Some((first, _, at)) = readers.next() else { return };
+    let spoken = |place: Place| {
+        let file = sources.get(place.source as usize).map(|source| source.file.as_str()).unwrap_or_default();
+        place.span.map_or_else(|| file.to_owned(), |span| format!("{file}:{}", span.at))
+    };
+    for (name, _, place) in readers {
+        let (Some(source), Some(span)) = (sources.get(place.source as usize), place.span) else { continue };
+        let message =
+            format!("'{name}' has 'stdin: inherit', as '{first}' ({}): only one unit can read it", spoken(at));
+        problems.add(source, Severity::Error, span, message);
+    }
 }
 
 fn loaded(

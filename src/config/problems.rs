@@ -32,6 +32,16 @@ impl Problems {
         }
     }
 
+    /// Whether an error was found in this file, in this line or behind it.
+    pub fn has_error_from(&self, file: &str, line: u32) -> bool {
+        let is_it = |problem: &Problem| {
+            problem.severity == Severity::Error
+                && problem.file == file
+                && problem.span.is_some_and(|span| span.at.line >= line)
+        };
+        self.list.iter().any(is_it)
+    }
+
     fn leave_out(&mut self, severity: Severity) {
         self.left_out += 1;
         self.worst = Some(self.worst.map_or(severity, |worst| worst.min(severity)));

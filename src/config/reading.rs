@@ -3,6 +3,7 @@
 //! `keys` has the table of keys; their readers get a [`Field`] and put what they find into a draft.
 
 use super::problems::Problems;
+use super::surroundings::EnvFiles;
 use super::yaml::{Entry, Node, Text, Value};
 use super::{NamedZone, Place};
 use crate::model::moment::parse_duration;
@@ -38,6 +39,7 @@ pub struct Reading<'a> {
     pub number: u32,
     pub problems: &'a mut Problems,
     pub zones: &'a mut Vec<NamedZone>,
+    pub env_files: &'a mut EnvFiles,
     /// What is being read: `service 'web'`.
     pub what: String,
 }
@@ -85,6 +87,11 @@ impl Reading<'_> {
     /// Reports a warning.
     pub fn warning(&mut self, span: Span, message: impl Into<String>) {
         self.problems.add(self.source, Severity::Warning, span, message);
+    }
+
+    /// Whether something in the lines of a key has been called wrong: then it isn't missed as well.
+    pub fn has_errors_at(&self, span: Span) -> bool {
+        self.problems.has_error_from(&self.source.file, span.at.line)
     }
 
     /// A place for later problems.

@@ -10,6 +10,7 @@ pub mod process;
 pub mod service;
 pub mod settings;
 pub mod signal;
+pub mod size;
 pub mod table;
 pub mod unit;
 

@@ -1,8 +1,8 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
+use super::launcher::Launcher;
 use super::outputs::{self, Outputs};
-use super::perform::Launcher;
 use super::supervisor::Loop;
 use super::zones::{Zones, ZonesError};
 use crate::launch::environment::for_units;
@@ -17,10 +17,11 @@ use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
+use crate::sys::descriptors::Spare;
 use crate::sys::files::reason;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal};
+use crate::sys::{clock, descriptors, identity, init, low, processes, stdio, terminal};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -136,7 +137,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
     if !config.services.is_empty() || !config.jobs.is_empty() {
-        descriptors::keep_low();
+        low::keep();
     }
     if let Some(signal) = options.parent_death {
         processes::when_the_parent_ends(signal).map_err(call("ask for a signal at the parent's end"))?;
@@ -162,6 +163,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
         open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
         null: descriptors::null().map_err(call("open '/dev/null'"))?,
         terminal: terminal::is_there(),
+        spare: Spare::new().map_err(call("keep a descriptor in reserve"))?,
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
     let notices = std::mem::take(&mut options.notices);

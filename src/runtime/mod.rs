@@ -8,6 +8,7 @@ pub mod boot;
 pub mod configuration;
 mod daemon;
 mod gather;
+mod launcher;
 mod mains;
 mod notify;
 pub mod outputs;

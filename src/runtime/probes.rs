@@ -17,7 +17,7 @@ mod exchange;
 #[cfg(test)]
 mod tests;
 
-use super::perform::Launcher;
+use super::launcher::Launcher;
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Now, Spoken};

@@ -5,10 +5,10 @@
 
 use super::adoption::Adoption;
 use super::boot::Options;
+use super::launcher::Launcher;
 use super::mains::Main;
 use super::notify::Notices;
 use super::outputs::Outputs;
-use super::perform::Launcher;
 use super::probes::Probes;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;

@@ -4,14 +4,14 @@
 //! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
 #![allow(unsafe_code)]
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{DupFlags, Errno, Result, dup3, fcntl_dupfd_cloexec};
+use rustix::io::{Errno, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The first descriptor that isn't a standard stream.
-const FIRST: RawFd = 3;
+pub(super) const FIRST: RawFd = 3;
 
 /// Marks every descriptor from 3 on close-on-exec. Called once at start, before wingmate opens any.
 pub fn mark_inherited() {
@@ -52,75 +52,41 @@ pub fn null() -> Result<OwnedFd> {
         .or_else(|_| pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read))
 }
 
-/// Low numbers, kept for the next child's streams.
-///
-/// A child gets a copy of the table of all descriptors, and its exec closes one by one what isn't for it. A thousand
-/// units have four thousand descriptors: that is half of what a start costs. So a child shares our table at first, and
-/// [`leave_all_from`] takes along only what lies below [`Low::end`].
-pub(super) struct Low {
-    streams: [OwnedFd; 3],
-    /// What they are between two starts.
-    null: OwnedFd,
+/// One descriptor kept in reserve: when there are no more to be had, a start can still open a file.
+#[derive(Debug)]
+pub struct Spare {
+    fd: Option<OwnedFd>,
+    /// Its lack was told.
+    told: bool,
 }
 
-static LOW: Mutex<Option<Low>> = Mutex::new(None);
-
-/// Keeps low numbers: to be called before there are many descriptors. Where the kernel (before 5.9) or a seccomp filter
-/// refuses what it needs, children go on to get a copy of everything.
-pub fn keep_low() {
-    // SAFETY: no memory is passed, and nothing has this number.
-    if unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, 0) } == 0 {
-        *low() = Low::new().ok();
-    }
-}
-
-/// The low numbers, if they are kept.
-pub(super) fn low() -> MutexGuard<'static, Option<Low>> {
-    LOW.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Low {
-    fn new() -> Result<Low> {
-        let null = null()?;
-        let low = || fcntl_dupfd_cloexec(&null, FIRST);
-        Ok(Low { streams: [low()?, low()?, low()?], null })
+impl Spare {
+    /// Takes one.
+    pub fn new() -> Result<Spare> {
+        Ok(Spare { fd: Some(reserve()?), told: false })
     }
 
-    /// The first number behind them.
-    pub fn end(&self) -> RawFd {
-        self.streams.iter().map(|fd| fd.as_raw_fd() + 1).max().unwrap_or(FIRST)
+    /// Lets it go, for something that needs one for a while.
+    pub fn lend(&mut self) {
+        self.fd = None;
     }
 
-    /// Copies a child's streams there. `None`: it gets more than streams, or they can't be copied.
-    pub fn hold(&mut self, descriptors: &Descriptors<'_>) -> Option<Vec<Wire>> {
-        if !descriptors.others.is_empty() {
-            return None;
+    /// Takes one again. If there is none: why, once until there is one.
+    pub fn take_back(&mut self) -> Result<()> {
+        let taken = reserve();
+        let told = std::mem::replace(&mut self.told, taken.is_err());
+        match taken {
+            Ok(fd) => self.fd = Some(fd),
+            Err(errno) if !told => return Err(errno),
+            Err(_) => {}
         }
-        let mut wires = descriptors.wires();
-        for (wire, (stream, low)) in wires.iter_mut().zip(descriptors.stdio.iter().flatten().zip(&mut self.streams)) {
-            dup3(stream, low, DupFlags::CLOEXEC).ok()?;
-            wire.source = low.as_raw_fd();
-        }
-        Some(wires)
-    }
-
-    /// Lets go of them: whoever waits for a stream's end waits for its last copy to go.
-    pub fn release(&mut self) {
-        for low in &mut self.streams {
-            let _ = dup3(&self.null, low, DupFlags::CLOEXEC);
-        }
+        Ok(())
     }
 }
 
-/// Gives this process a table of descriptors of its own, without those from `first` on.
-///
-/// # Safety
-///
-/// They are closed for good unless the table was shared. In a child before its exec nobody uses them.
-pub(super) unsafe fn leave_all_from(first: RawFd) -> Result<()> {
-    // SAFETY: no memory is passed; the rest is the caller's to see to.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_UNSHARE) };
-    if result == 0 { Ok(()) } else { Err(super::last_errno()) }
+/// An eventfd: it takes a place in the system's table of open files too, and needs no file system.
+fn reserve() -> Result<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC)
 }
 
 /// What a child gets: nothing but this.
@@ -148,7 +114,7 @@ impl<'a> Descriptors<'a> {
 /// One descriptor on its way into a child.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wire {
-    source: RawFd,
+    pub source: RawFd,
     pub target: RawFd,
 }
 
@@ -195,4 +161,43 @@ fn is_target(wires: &[Wire], number: RawFd) -> bool {
 
 fn check(result: i32) -> Result<i32> {
     if result < 0 { Err(super::last_errno()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    use std::fs::File;
+    use std::process::Command;
+
+    #[test]
+    fn what_is_kept_in_reserve_is_there_when_nothing_else_is() {
+        const WITHIN: &str = "WINGMATE_TEST_SPARE";
+        if std::env::var_os(WITHIN).is_none() {
+            // The limit holds for a whole process.
+            let again = ["sys::descriptors::tests::what_is_kept_in_reserve_is_there_when_nothing_else_is", "--exact"];
+            let output = Command::new(std::env::current_exe().unwrap()).args(again).env(WITHIN, "1").output().unwrap();
+            return assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        }
+        let mut spare = Spare::new().unwrap();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(40), maximum: Some(40) }).unwrap();
+        let open = || File::open("/dev/null");
+        let _all: Vec<File> = std::iter::from_fn(|| open().ok()).collect();
+        assert!(open().is_err());
+        spare.lend();
+        drop(open().unwrap());
+        spare.take_back().unwrap();
+        assert!(open().is_err());
+        spare.lend();
+        let kept = open().unwrap();
+        assert_eq!(spare.take_back(), Err(Errno::MFILE));
+        assert_eq!(spare.take_back(), Ok(()), "it was told");
+        spare.lend();
+        assert!(open().is_err());
+        drop(kept);
+        spare.take_back().unwrap();
+        assert!(open().is_err());
+        spare.lend();
+        drop(open().unwrap());
+    }
 }

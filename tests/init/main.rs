@@ -21,6 +21,7 @@ mod log;
 mod main_command;
 mod orphans;
 mod plain;
+mod process;
 mod refusals;
 mod services;
 mod shutdown;

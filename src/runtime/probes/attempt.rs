@@ -160,6 +160,6 @@ impl Step {
 
 fn start(process: &ProcessSpec, token: Token, around: &Around<'_>) -> Result<Child, Outcome> {
     let launcher = around.launcher;
-    let plan = launcher.plan(process, false, &[]).map_err(|fault| Err(fault.text))?;
-    Child::start(&plan, launcher.null.as_fd(), around.poller, token).map_err(Err)
+    let prepared = launcher.prepare(process, false, &[], None).map_err(|fault| Err(fault.text))?;
+    Child::start(&prepared, launcher.null.as_fd(), around.poller, token).map_err(Err)
 }
