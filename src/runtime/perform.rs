@@ -14,7 +14,7 @@ use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
 use crate::sys::fault::reason;
-use crate::sys::processes;
+use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
@@ -41,7 +41,10 @@ impl Loop {
             Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
-            Action::Leave { status, words } => {
+            Action::Leave { status, words, asked } => {
+                if status != 0 || !asked {
+                    termination::tell(&words.text);
+                }
                 self.outputs.say_last(&words, now);
                 self.leave = Some(status);
             }
@@ -54,6 +57,9 @@ impl Loop {
             Part::Program => self.prepare_adoption(unit, life).map_err(|error| other(error.to_string())),
             Part::PreStart | Part::StopCommand { .. } | Part::PostStop => Ok(()),
         };
+        if let (Some(kills), Part::PreStart | Part::Program) = (&self.oom_kills, part) {
+            self.oom_kills_before.insert(unit, kills.count());
+        }
         let started = prepared.and_then(|()| self.start(unit, life, part, due, now));
         if let Err(errno) = self.launcher.spare.take_back() {
             self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));

@@ -74,7 +74,7 @@ pub const SERVICE: &[Key<Unit>] = &[
         kind: "list",
         default: "[0]",
         meaning: "exits that are not failures",
-        read: |field, unit| unit.extras.success_codes = schema::codes(field).or(unit.extras.success_codes.take()),
+        read: |field, unit| unit.extras.success_codes = schema::codes(field),
     },
     key! {
         name: "critical",
