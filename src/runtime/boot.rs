@@ -23,7 +23,7 @@ use crate::sys::files::reason;
 use crate::sys::oom::OomKills;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal, termination};
+use crate::sys::{clock, descriptors, identity, init, low, processes, stdio, terminal, termination};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -158,7 +158,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
     if !config.services.is_empty() || !config.jobs.is_empty() {
-        descriptors::keep_low();
+        low::keep();
     }
     if let Some(signal) = options.parent_death {
         processes::when_the_parent_ends(signal).map_err(call("ask for a signal at the parent's end"))?;

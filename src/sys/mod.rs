@@ -12,6 +12,7 @@ pub mod files;
 pub mod identity;
 pub mod init;
 pub mod inotify;
+pub mod low;
 mod mask;
 pub mod oom;
 pub mod pipes;

@@ -11,9 +11,10 @@
 //! Unsafe: clone and _exit, for which rustix has no interface, and the memory of the child's stack.
 #![allow(unsafe_code)]
 
-use super::descriptors::{self, Descriptors, Wire, leave_all_from, redirect};
+use super::descriptors::{Descriptors, Wire, redirect};
 use super::exec::{Image, Refusal};
 use super::fault::Fault;
+use super::low::{self, leave_all_from};
 use super::mask::{Found, Mask};
 use super::{last_errno, steps};
 use crate::launch::plan::Plan;
@@ -38,7 +39,7 @@ pub(super) fn spawn_as(plan: &Plan, descriptors: &Descriptors<'_>, signals: Foun
     // The lock also keeps two children from sharing the stack or the dumpable flag in a program with threads.
     let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
     let top = stack.top().map_err(|errno| Fault::Fork { errno })?;
-    let mut low = descriptors::low();
+    let mut low = low::kept();
     let held = low.as_mut().and_then(|low| Some((low.hold(descriptors)?, low.end())));
     let (wires, leave_from, files) = match held {
         Some((wires, end)) => (wires, Some(end), libc::CLONE_FILES),

@@ -185,8 +185,7 @@ impl Source {
 
     /// Looks for this text in what comes from now on; `None`: for nothing any more.
     pub fn seek(&mut self, text: Option<&str>) {
-        let from = self.read + self.pipe.waiting();
-        self.search = text.map(|text| Box::new(Search::new(text, from)));
+        self.search = text.map(|text| Box::new(Search::new(text, self.read + self.pipe.waiting())));
         self.met = false;
     }
 

@@ -111,7 +111,7 @@ fn starts_clean() {
 fn takes_nothing_but_its_streams_along() {
     let open = command(&["ls", "/proc/self/fd"]);
     let many: Vec<OwnedFd> = (0..100).map(|_| File::open("/dev/null").unwrap().into()).collect();
-    crate::sys::descriptors::keep_low();
+    crate::sys::low::keep();
     for _ in 0..2 {
         assert_eq!(output(&plan(&open)), "0\n1\n2\n3\n");
         // What the child left behind is ours as before.
