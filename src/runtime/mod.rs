@@ -1,7 +1,7 @@
 //! The loops: descriptors become events, actions become calls.
 //!
 //! `boot` reads what is to be run and makes the `supervisor` loop, which gathers events (`gather`) and performs
-//! actions (`perform`). `proxy` is wmpidproxy's own, smaller loop.
+//! actions (`perform`, starts with `launcher`). `proxy` is wmpidproxy's own, smaller loop.
 
 mod adoption;
 pub mod boot;
