@@ -72,8 +72,6 @@ pub(super) enum BootError {
 const OWN_FILES: u64 = 20;
 /// Both ends of a unit's two log pipes. A daemon besides has its pid file or itself watched.
 const FILES_PER_UNIT: u64 = 4;
-/// A probe's connection, a notify socket or a pipe for readiness, a main process that the unit named.
-const FILES_PER_WATCHED: u64 = 3;
 
 /// What `memory.oom.group` means here.
 const ALL_AT_ONCE: &str =

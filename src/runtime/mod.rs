@@ -1,7 +1,7 @@
 //! The loops: descriptors become events, actions become calls.
 //!
 //! `boot` reads what is to be run and makes the `supervisor` loop, which gathers events (`gather`) and performs
-//! actions (`perform`). What units give signs by is in `signs`: `probes`, `notify`, `mains`. `proxy` is wmpidproxy's
+//! actions (`perform`, starts with `launcher`). What units give signs by is in `signs`: `probes`, `notify`, `mains`. `proxy` is wmpidproxy's
 //! own, smaller loop.
 
 mod adoption;
