@@ -1,102 +1,109 @@
-//! The text of an `env_file`: lines of `NAME=value`, as `docker run --env-file` and systemd's EnvironmentFile= share
-//! them. Blank lines and lines whose first character is `#` say nothing; a leading `export ` is passed over; a value
-//! in quotes loses them (nothing is expanded in it), any other keeps all but the blanks around it.
+//! Files of `NAME=value` lines (`env_file`): fetched once each, however many units name them, with every mistake in
+//! them at its place.
+//!
+//! A line is empty, a comment (`#`), or `NAME=value` with an optional `export` before it. Blanks around name and value
+//! don't count; a value may stand in quotes as a whole, and ` #` behind one that doesn't begins a comment. Nothing is
+//! expanded.
 
-use std::ffi::OsString;
+use super::assignment::{BLANKS, value};
+use super::draft::Variable;
+use super::problems::Problems;
+use crate::text::diagnostic::{Problem, Severity, Span};
+use crate::text::source::Source;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// A line that is none of that.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum LineError {
-    #[error("line {line}: '{text}' is not NAME=value")]
-    NoVariable { line: usize, text: String },
-    #[error("line {line}: the quote is not closed")]
-    OpenQuote { line: usize },
-    #[error("line {line}: a NUL character")]
-    Nul { line: usize },
-    #[error("line {line}: it is not UTF-8")]
-    NotUtf8 { line: usize },
+/// Brings a file's content.
+pub type Fetch = fn(&Path) -> Result<Fetched, Unread>;
+
+/// A file's content, and what is to be warned of.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    pub bytes: Vec<u8>,
+    pub remark: Option<String>,
 }
 
-/// Reads the text; all that is wrong with it.
-pub fn parse(bytes: &[u8]) -> Result<Vec<(OsString, OsString)>, Vec<LineError>> {
-    let (mut variables, mut errors) = (Vec::new(), Vec::new());
-    for (line, bytes) in (1..).zip(bytes.split(|b| *b == b'\n')) {
-        match parse_line(line, bytes) {
-            Ok(Some((name, value))) => variables.push((name.into(), value.into())),
-            Ok(None) => {}
-            Err(error) => errors.push(error),
+/// A file can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// There is no such file.
+    pub missing: bool,
+    pub reason: String,
+}
+
+/// All that were asked for so far.
+pub struct EnvFiles {
+    fetch: Fetch,
+    known: Vec<(PathBuf, Result<Rc<Vec<Variable>>, Unread>)>,
+    sources: Vec<Source>,
+}
+
+impl EnvFiles {
+    /// None yet.
+    pub fn new(fetch: Fetch) -> EnvFiles {
+        EnvFiles { fetch, known: Vec::new(), sources: Vec::new() }
+    }
+
+    /// The variables of a file; what is wrong in it is told the first time.
+    pub fn read(&mut self, path: &Path, problems: &mut Problems) -> Result<Rc<Vec<Variable>>, Unread> {
+        if let Some((_, result)) = self.known.iter().find(|(known, _)| known == path) {
+            return result.clone();
+        }
+        let result = (self.fetch)(path).map(|Fetched { bytes, remark }| {
+            let source = Source::new(path.to_string_lossy(), bytes);
+            if let Some(remark) = remark {
+                problems.push(Problem::of_file(Severity::Warning, source.file.clone(), remark));
+            }
+            let variables = Rc::new(variables(&source, problems));
+            self.sources.push(source);
+            variables
+        });
+        self.known.push((path.to_owned(), result.clone()));
+        result
+    }
+
+    /// The files, for problems that are told of them.
+    pub fn into_sources(self) -> Vec<Source> {
+        self.sources
+    }
+}
+
+fn variables(source: &Source, problems: &mut Problems) -> Vec<Variable> {
+    let mut found = Vec::new();
+    for (number, bytes) in source.lines() {
+        match line(bytes) {
+            Ok(variable) => found.extend(variable),
+            Err((at, message)) => {
+                let before = String::from_utf8_lossy(bytes.get(..at).unwrap_or(bytes)).chars().count();
+                problems.add(source, Severity::Error, Span::new(number, before + 1, 1), message);
+            }
         }
     }
-    if errors.is_empty() { Ok(variables) } else { Err(errors) }
+    found
 }
 
-fn parse_line(line: usize, bytes: &[u8]) -> Result<Option<(&str, &str)>, LineError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| LineError::NotUtf8 { line })?;
-    let text = if line == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
-    let text = text.trim();
-    if text.contains('\0') {
-        return Err(LineError::Nul { line });
+/// The variable of a line, if it is one; or the byte where it goes wrong and why.
+fn line(bytes: &[u8]) -> Result<Option<Variable>, (usize, String)> {
+    let text = std::str::from_utf8(bytes).map_err(|error| (error.valid_up_to(), "this is not UTF-8".to_owned()))?;
+    if let Some(at) = text.find('\0') {
+        return Err((at, "a NUL character is not allowed".to_owned()));
     }
-    if text.is_empty() || text.starts_with('#') {
+    let mut start = text.len() - text.trim_start_matches(BLANKS).len();
+    let mut rest = text.get(start..).unwrap_or_default();
+    if rest.is_empty() || rest.starts_with('#') {
         return Ok(None);
     }
-    let bare = text.strip_prefix("export ").unwrap_or(text).trim_start();
-    let no_variable = || LineError::NoVariable { line, text: shown(text) };
-    let (name, value) = bare.split_once('=').ok_or_else(no_variable)?;
-    let name = name.trim_end();
-    if name.is_empty() || name.contains(char::is_whitespace) {
-        return Err(no_variable());
+    if let Some(behind) = rest.strip_prefix("export").filter(|behind| behind.starts_with(BLANKS)) {
+        rest = behind.trim_start_matches(BLANKS);
+        start = text.len() - rest.len();
     }
-    let value = value.trim_start();
-    for quote in ['"', '\''] {
-        if let Some(rest) = value.strip_prefix(quote) {
-            return match rest.strip_suffix(quote) {
-                Some(inside) => Ok(Some((name, inside))),
-                None => Err(LineError::OpenQuote { line }),
-            };
-        }
+    let shape = |at| (at, "this is not NAME=value".to_owned());
+    let (name, written) = rest.split_once('=').ok_or_else(|| shape(start))?;
+    let name = name.trim_end_matches(BLANKS);
+    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'')) {
+        return Err(shape(start));
     }
-    Ok(Some((name, value)))
-}
-
-/// No more of a line than tells which one it is: it may hold a password.
-fn shown(text: &str) -> String {
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    text.chars().take(end.min(20)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Vec<(String, String)> {
-        let variables = parse(text.as_bytes()).unwrap();
-        variables.into_iter().map(|(k, v)| (k.into_string().unwrap(), v.into_string().unwrap())).collect()
-    }
-
-    #[test]
-    fn lines_are_read_as_others_do() {
-        let text = "\u{feff}A=1\r\n# B=2\n\n  C = \"x y # z\" \nexport D='$A'\nE=\nF=a=b\nG=x # y\nH=\"it's\"";
-        let expected =
-            [("A", "1"), ("C", "x y # z"), ("D", "$A"), ("E", ""), ("F", "a=b"), ("G", "x # y"), ("H", "it's")];
-        assert_eq!(read(text), expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
-        assert!(read("").is_empty());
-    }
-
-    #[test]
-    fn every_bad_line_is_told_and_no_more_of_it_than_needed() {
-        let errors = parse(b"A=1\nsecretword and more\n=x\nB C=1\nD=\"open\nE=\0\n\xff=1\n").unwrap_err();
-        let told: Vec<String> = errors.iter().map(LineError::to_string).collect();
-        assert_eq!(
-            told,
-            [
-                "line 2: 'secretword' is not NAME=value",
-                "line 3: '=x' is not NAME=value",
-                "line 4: 'B' is not NAME=value",
-                "line 5: the quote is not closed",
-                "line 6: a NUL character",
-                "line 7: it is not UTF-8",
-            ]
-        );
-    }
+    let written = written.trim_start_matches(BLANKS);
+    let value = value(written).map_err(|(at, message)| (text.len() - written.len() + at, message))?;
+    Ok(Some((name.into(), value.into())))
 }

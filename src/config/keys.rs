@@ -1,8 +1,9 @@
 //! THE table of keys of `wingmate.yaml` (spec/config.md): name, type, default, meaning, and the function that
 //! reads it. The reader, its complaints about unknown keys and the manual all come from here.
 
+use super::draft::Unit;
 use super::reading::Key;
-use super::schema::{self, Top, Unit};
+use super::schema::{self, Top};
 use crate::model::settings::{Level, LogFormat};
 
 /// A row. What the manual alone needs stays out of the binary that runs.
@@ -17,13 +18,13 @@ macro_rules! key {
     };
 }
 
+mod probes;
 mod process;
 mod service;
 
-pub use process::{HOOK, PROCESS, SECRET};
-pub use service::{BACKOFF, DEPENDENCY, MAX_RESTARTS, SERVICE, STOP};
-#[cfg(test)]
-pub use service::{HEALTH, READY, STOP_SERVICE};
+pub use probes::{HEALTH, READY};
+pub use process::{PROCESS, SECRET};
+pub use service::{BACKOFF, HOOK, JOB, MAX_RESTARTS, NEED, SERVICE, STOP};
 
 /// At the top of the file.
 pub const TOP: &[Key<Top>] = &[
@@ -45,8 +46,8 @@ pub const TOP: &[Key<Top>] = &[
         name: "defaults",
         kind: "map",
         default: "none",
-        meaning: "keys of services and cron jobs that hold for all of them",
-        // Read before everything else.
+        meaning: "process and service keys for all: a unit's own beats the one here, its own user also group and groups; maps are taken together key by key, all variables too; what keeps a service running isn't meant for a oneshot",
+        // It holds for what stands above it too, so it is read before everything else.
         read: |_, _| {},
     },
     key! {
@@ -54,14 +55,14 @@ pub const TOP: &[Key<Top>] = &[
         kind: "map",
         default: "",
         meaning: "how lines leave wingmate",
-        read: |field, top| drop(field.map(LOG, top)),
+        read: |field, top| schema::settings(field, LOG, top),
     },
     key! {
         name: "shutdown",
         kind: "map",
         default: "",
         meaning: "how everything is stopped",
-        read: |field, top| drop(field.map(SHUTDOWN, top)),
+        read: |field, top| schema::settings(field, SHUTDOWN, top),
     },
     key! {
         name: "timezone",
@@ -116,39 +117,27 @@ pub const SHUTDOWN: &[Key<Top>] = &[
         name: "delay",
         kind: "duration",
         default: "0",
-        meaning: "how long everything stays as it is after the first signal; counts into the timeout",
-        read: |field, top| set(&mut top.settings.shutdown_delay, field.duration()),
+        meaning: "how long everything stays as it is after the first signal, so that load balancers notice; counts into the timeout",
+        read: |field, top| {
+            top.delay = Some(field.reading.place(field.span));
+            set(&mut top.settings.shutdown_delay, field.duration());
+        },
     },
 ];
 
-/// Of cron jobs only.
-pub const JOB: &[Key<Unit>] = &[
-    key! {
-        name: "schedule",
-        kind: "five fields or a macro",
-        default: "required",
-        meaning: "when it runs",
-        read: |field, unit| unit.schedule = schema::schedule(field),
-    },
-    key! {
-        name: "timezone",
-        kind: "zone",
-        default: "the setting timezone",
-        meaning: "the zone of its schedule: an IANA name or a POSIX string",
-        read: |field, unit| unit.timezone = schema::zone(field),
-    },
-    key! {
-        name: "stop",
-        kind: "{signal, timeout, group}",
-        default: "{signal: TERM, timeout: 5s, group: true}",
-        meaning: "how a run is stopped; signal: none lets it end by itself until the time is over",
-        read: |field, unit| drop(field.map(STOP, unit)),
-    },
-];
+/// What each unit has for itself, and is no default: what one unit alone can be or have.
+const NO_DEFAULTS: [&str; 7] = ["command", "stdin", "oneshot", "depends_on", "pidfile", "background", "instances"];
 
 /// What was read, if it could be.
 fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
+        *place = value;
+    }
+}
+
+/// The same for what may be left open.
+fn set_some<T>(place: &mut Option<T>, value: Option<T>) {
+    if value.is_some() {
         *place = value;
     }
 }
@@ -161,6 +150,19 @@ pub fn not_of_jobs(name: &str) -> Option<&'static str> {
 /// Whose a key is that a service can't have.
 pub fn not_of_services(name: &str) -> Option<&'static str> {
     has(JOB, name).then_some("cron jobs")
+}
+
+/// Whose a key is that `defaults:` can't have.
+pub fn not_of_defaults(name: &str) -> Option<&'static str> {
+    match NO_DEFAULTS.contains(&name) {
+        true => Some("single units"),
+        false => (has(JOB, name) && !has(SERVICE, name)).then_some("cron jobs"),
+    }
+}
+
+/// Whose a key is that `health:` can't have.
+pub fn not_of_health(name: &str) -> Option<&'static str> {
+    READY.iter().any(|key| key.name == name).then_some("'ready'")
 }
 
 fn has(table: &[Key<Unit>], name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! The directory `service/`: every executable file directly in it is a service, named by its file name.
 
+use super::draft::{Kind, Marks, Unit};
 use super::problems::Problems;
-use super::schema::Unit;
 use super::{Found, Place};
 use crate::model::service::ServiceSpec;
 use crate::model::unit::check_name;
@@ -69,7 +69,7 @@ pub fn read(program: &Program, place: Place, defaults: &Unit, problems: &mut Pro
     if let Err(error) = check_name(&name) {
         tell(Severity::Error, error.to_string());
     }
-    let process = defaults.process_of(vec![program.path.clone().into_os_string()]);
-    let spec = Unit { process, ..defaults.clone() }.service(&name);
-    Some(Found { spec, name: place, command: place })
+    let mut unit = defaults.for_a(Kind::Service);
+    unit.process.command = vec![program.path.clone().into_os_string()];
+    Some(Found { spec: unit.into_service(name.into_owned()), name: place, command: place, marks: Marks::default() })
 }

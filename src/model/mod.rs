@@ -1,5 +1,6 @@
 //! The words that all rooms share. They know nothing of files, processes or clocks.
 
+pub mod address;
 pub mod capability;
 pub mod command;
 pub mod exit;

@@ -1,31 +1,39 @@
-//! Sizes as users write them: bytes, or a number with a unit (`512KiB`, `10MB`).
+//! Sizes as users write them: `512KiB`, `10MiB`, `10MB`, bytes.
 
-/// Units and their bytes: those of 1024 with an `i`, those of 1000 without (ISO 80000-1).
-const UNITS: [(&str, u64); 9] = [
+/// What was written isn't a size.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SizeError {
+    /// No whole number, or an unknown unit.
+    #[error("'{0}' is not a size (such as 512KiB, 10MiB, 10MB; a bare number is bytes)")]
+    Malformed(String),
+    /// Over 2⁶³: nothing is that large, and the kernel takes some of what is beyond for "unlimited".
+    #[error("'{0}' is out of range")]
+    TooLarge(String),
+}
+
+const UNITS: [(&str, u64); 10] = [
     ("", 1),
     ("B", 1),
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
     ("TiB", 1 << 40),
-    ("kB", 1_000),
+    ("KB", 1_000),
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
 ];
 
-/// What was written is no size.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{0}' is not a size (bytes, or a whole number with a unit: 512KiB, 10MiB, 2GiB, 10MB)")]
-pub struct SizeError(pub String);
-
-/// Reads a size in bytes. Units in any case.
+/// A size in bytes.
 pub fn parse_size(text: &str) -> Result<u64, SizeError> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
-    let unit = unit.trim_start();
-    let factor = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)).map(|(_, factor)| *factor);
-    let size = number.parse().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
-    size.ok_or_else(|| SizeError(text.to_owned()))
+    let malformed = || SizeError::Malformed(text.to_owned());
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (_, factor) = UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name)).ok_or_else(malformed)?;
+    if digits.is_empty() {
+        return Err(malformed());
+    }
+    let size = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(*factor));
+    size.filter(|size| *size < 1 << 63).ok_or_else(|| SizeError::TooLarge(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -34,13 +42,16 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        let rows =
-            [("0", 0), ("512", 512), ("1KiB", 1024), ("10MiB", 10 << 20), ("10MB", 10_000_000), ("2 gib", 2 << 30)];
-        for (text, bytes) in rows {
-            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        for (text, size) in
+            [("0", 0), ("512", 512), ("512KiB", 524_288), ("10MB", 10_000_000), ("1gib", 1 << 30), ("7B", 7)]
+        {
+            assert_eq!(parse_size(text), Ok(size), "{text}");
         }
-        for text in ["", "KiB", "-1", "1.5MiB", "10M", "99999999999GiB", "1 0"] {
-            assert!(parse_size(text).is_err(), "{text}");
+        for text in ["", "KiB", "1.5GiB", "-1", "10 MB", "1K", "1XB", "0x10", "MiB1"] {
+            assert_eq!(parse_size(text), Err(SizeError::Malformed(text.into())), "{text}");
+        }
+        for text in ["9223372036854775808", "99999999999999999999", "8388608TiB"] {
+            assert_eq!(parse_size(text), Err(SizeError::TooLarge(text.into())), "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::zones::Zones;
 pub use crate::config::Loaded;
-use crate::config::{self, EnvFile, Program, ProgramKind, Sources};
+use crate::config::{self, Fetched, Program, ProgramKind, Sources, Unread};
 use crate::model::moment::Spoken;
 use crate::model::table::Table;
 use crate::supervise::shutdown::budget_for;
@@ -25,7 +25,7 @@ const MISSPELT: [(&str, &str); 2] = [("services", "service"), ("cron.d", "cronta
 
 /// Reads the configuration at `path`, a directory or one YAML file, with everything that is wrong with it.
 pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
-    let mut loaded = config::read(gather(path));
+    let mut loaded = config::read(gather(path), fetch);
     // A name that is there often is looked up once: an unknown one is compared with all that there are.
     let mut unknown: Table<&str, Option<String>> = Table::new();
     let mut problems = Vec::new();
@@ -40,39 +40,51 @@ pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
     loaded
 }
 
-/// Warns of what can't be kept at the end: a `stop.timeout`, or a chain of them along the dependencies, that the
-/// shutdown's own time doesn't have room for.
+/// Warns of what can't be kept at the end: a `stop.timeout` that the shutdown's own time doesn't have room for.
 pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
     let services = loaded.services().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
     let jobs = loaded.jobs().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
-    let misfit = |what: String, time: Duration| {
-        let needed = budget_for(time, budget)?;
-        let engine = needed.as_secs() + 2;
-        Some(format!(
-            "{what}, {}, doesn't fit into shutdown.timeout, {}: that takes {} (and as much from the engine: docker stop \
-             -t {engine}, terminationGracePeriodSeconds: {engine})",
-            Spoken(time),
-            Spoken(budget),
-            Spoken(needed)
-        ))
-    };
-    let mut misfits: Vec<_> = services
+    let misfits: Vec<_> = services
         .chain(jobs)
-        .filter_map(|(name, timeout, place)| Some((place, misfit(format!("the stop.timeout of '{name}'"), timeout)?)))
+        .filter_map(|(name, timeout, place)| {
+            let needed = budget_for(timeout, budget)?;
+            let engine = needed.as_secs() + 2;
+            let text = format!(
+                "the stop.timeout of '{name}', {}, doesn't fit into shutdown.timeout, {}: that takes {} (and as much \
+                 from the engine: docker stop -t {engine}, terminationGracePeriodSeconds: {engine})",
+                Spoken(timeout),
+                Spoken(budget),
+                Spoken(needed)
+            );
+            Some((place, text))
+        })
         .collect();
-    if misfits.is_empty() {
-        if let Some((chain, time, place)) = loaded.longest_stop() {
-            misfits.extend(misfit(format!("stopping {chain} one after the other"), time).map(|text| (place, text)));
-        }
-    }
     loaded.add(Severity::Warning, misfits);
+}
+
+/// Brings a file that `env_file` names.
+fn fetch(path: &Path) -> Result<Fetched, Unread> {
+    let unread = |error: &io::Error| Unread { missing: error.kind() == io::ErrorKind::NotFound, reason: reason(error) };
+    // Looked at before it is opened: a pipe would be waited for.
+    let metadata = fs::metadata(path).map_err(|error| unread(&error))?;
+    if !metadata.is_file() {
+        return Err(Unread { missing: false, reason: "it is not a regular file".into() });
+    }
+    let bytes = files::read(path, LARGEST).map_err(|error| unread(&error.source))?;
+    let remark = if identity::is_root() { writable_by_others(&metadata) } else { None };
+    Ok(Fetched { bytes, remark })
+}
+
+/// What is to be said of a file that others may write to: only where wingmate is root does it matter.
+fn writable_by_others(metadata: &Metadata) -> Option<String> {
+    let mode = metadata.mode() & 0o7777;
+    (mode & 0o002 != 0).then(|| format!("others may write to it (mode {mode:04o}), and wingmate runs as root"))
 }
 
 /// What there is at `path`.
 fn gather(path: &Path) -> Sources {
     let shown = path.display().to_string();
-    let sources = Sources { open: Some(open_env_file), ..Sources::default() };
-    let mut found = Gathering { root: identity::is_root(), sources };
+    let mut found = Gathering { root: identity::is_root(), sources: Sources::default() };
     found.sources.looked_in = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
             found.writable(path, &metadata);
@@ -97,22 +109,6 @@ fn gather(path: &Path) -> Sources {
     found.sources
 }
 
-/// An `env_file` may have this many bytes: the kernel takes no larger environment.
-const LARGEST_ENV_FILE: u64 = 2 << 20;
-
-fn open_env_file(path: &Path) -> EnvFile {
-    match fs::metadata(path) {
-        // Looked at before it is opened: a pipe would be waited for.
-        Ok(metadata) if !metadata.is_file() => EnvFile::Unreadable("it is not a regular file".into()),
-        Ok(_) => match files::read(path, LARGEST_ENV_FILE) {
-            Ok(text) => EnvFile::Text(text),
-            Err(error) => EnvFile::Unreadable(format!("cannot read it: {}", reason(&error.source))),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => EnvFile::Missing,
-        Err(error) => EnvFile::Unreadable(format!("cannot read it: {}", reason(&error))),
-    }
-}
-
 fn is_yaml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
@@ -133,13 +129,8 @@ impl Gathering {
     }
 
     fn writable(&mut self, path: &Path, metadata: &Metadata) {
-        if self.root && metadata.mode() & 0o002 != 0 {
-            let mode = metadata.mode() & 0o7777;
-            self.tell(
-                Severity::Warning,
-                path,
-                format!("others may write to it (mode {mode:04o}), and wingmate runs as root"),
-            );
+        if let Some(remark) = writable_by_others(metadata).filter(|_| self.root) {
+            self.tell(Severity::Warning, path, remark);
         }
     }
 
@@ -161,45 +152,25 @@ impl Gathering {
         }
         let source = self.file_if_there(&yaml).or_else(|| self.file_if_there(&yml));
         self.sources.yaml.extend(source);
-        self.parts(&path.join("wingmate.d"));
+        self.more(&path.join("wingmate.d"));
         self.programs(&path.join("service"));
         self.sources.crontab = self.file_if_there(&path.join("crontab"));
     }
 
-    /// What stands in `wingmate.d/`, in name order.
-    fn parts(&mut self, path: &Path) {
-        for path in self.listed(path) {
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-            match path.extension() {
-                _ if name.starts_with(b".") || name.ends_with(b"~") => {}
-                Some(extension) if extension == "yaml" => {
-                    let source = self.file(&path);
-                    self.sources.yaml.extend(source);
-                }
-                _ => self.tell(Severity::Notice, &path, "skipped: only *.yaml is read in wingmate.d/"),
+    /// The further files of settings and units, in name order.
+    fn more(&mut self, path: &Path) {
+        for path in self.entries(path) {
+            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let ends = |wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+            if hidden {
+                continue;
+            } else if ends("yaml") {
+                let source = self.file(&path);
+                self.sources.yaml.extend(source);
+            } else if ends("yml") {
+                self.tell(Severity::Notice, &path, "this file is not read; here they end in .yaml");
             }
         }
-    }
-
-    /// The entries of a directory in name order; nothing if there is none.
-    fn listed(&mut self, path: &Path) -> Vec<PathBuf> {
-        if !exists(path) {
-            return Vec::new();
-        }
-        if let Ok(metadata) = fs::metadata(path) {
-            self.writable(path, &metadata);
-        }
-        let listed = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut paths: Vec<PathBuf> = match listed {
-            Ok(entries) => entries.iter().map(fs::DirEntry::path).collect(),
-            Err(error) => {
-                self.error(path, format!("cannot read it: {}", reason(&error)));
-                return Vec::new();
-            }
-        };
-        // All in one directory: byte by byte, not part by part.
-        paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-        paths
     }
 
     fn file_if_there(&mut self, path: &Path) -> Option<Source> {
@@ -225,9 +196,30 @@ impl Gathering {
         }
     }
 
-    /// What stands in `service/`, in name order.
+    /// What stands in a directory, in name order; nothing if there is none.
+    fn entries(&mut self, path: &Path) -> Vec<PathBuf> {
+        if !exists(path) {
+            return Vec::new();
+        }
+        if let Ok(metadata) = fs::metadata(path) {
+            self.writable(path, &metadata);
+        }
+        let listed = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let mut paths: Vec<PathBuf> = match listed {
+            Ok(entries) => entries.iter().map(fs::DirEntry::path).collect(),
+            Err(error) => {
+                self.error(path, format!("cannot read it: {}", reason(&error)));
+                return Vec::new();
+            }
+        };
+        // All in one directory: byte by byte, not part by part.
+        paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+        paths
+    }
+
+    /// What stands in `service/`.
     fn programs(&mut self, path: &Path) {
-        for path in self.listed(path) {
+        for path in self.entries(path) {
             let (kind, metadata) = program_kind(&path);
             if let (ProgramKind::Program, Some(metadata)) = (&kind, metadata) {
                 self.writable(&path, &metadata);

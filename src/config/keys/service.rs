@@ -1,11 +1,10 @@
-//! Keys of services, and of the maps in them.
+//! The keys of services alone and of cron jobs alone.
 
-use super::set;
-use crate::config::conditions::{self, Sign};
+use super::{set, set_some};
+use crate::config::draft::{Need, Unit};
 use crate::config::reading::Key;
-use crate::config::schema::{self, Unit};
-use crate::config::{hooks, instances};
-use crate::model::service::{Condition, MaxRestarts, Restart, StopGroup};
+use crate::config::schema::{self, commands, dependencies, identity, probes, restarts};
+use crate::model::service::{Condition, Hook, MaxRestarts, Restart, StopGroup};
 use std::path::PathBuf;
 
 /// Of services only.
@@ -18,11 +17,32 @@ pub const SERVICE: &[Key<Unit>] = &[
         read: |field, unit| set(&mut unit.oneshot, field.flag()),
     },
     key! {
+        name: "depends_on",
+        kind: "list, or map of NAME: {condition}",
+        default: "none",
+        meaning: "what has to be up before it starts, and stops after it; started: its program runs, ready: it is running, completed: it is done; a list means ready, of a oneshot completed",
+        read: |field, unit| dependencies::depends_on(field, unit),
+    },
+    key! {
         name: "ready",
-        kind: "map",
+        kind: "{tcp, unix, http, exec, file, log, notify or fd, interval, timeout}",
         default: "as soon as its program runs",
-        meaning: "when the service counts as up: one of tcp, unix, http, exec, file, log, notify, fd; with a pidfile timeout alone will do",
-        read: |field, unit| drop(field.map(READY, &mut unit.ready)),
+        meaning: "the one sign by which the service counts as up; timeout alone: how long a daemon may take to write its pidfile",
+        read: |field, unit| probes::ready(field, unit),
+    },
+    key! {
+        name: "health",
+        kind: "{tcp, unix, http or exec, interval, timeout, retries, start_period}",
+        default: "none",
+        meaning: "how it is watched; after so many failures in a row it is stopped as a failure",
+        read: |field, unit| probes::health(field, unit),
+    },
+    key! {
+        name: "watchdog",
+        kind: "duration",
+        default: "none",
+        meaning: "sd_notify's WATCHDOG=1 must arrive within it",
+        read: |field, unit| unit.extras.watchdog = field.span_of_time(),
     },
     key! {
         name: "restart",
@@ -60,21 +80,28 @@ pub const SERVICE: &[Key<Unit>] = &[
         kind: "{initial, max}",
         default: "{initial: 100ms, max: 30s}",
         meaning: "delay before a restart after a run shorter than startsecs, doubling",
-        read: |field, unit| schema::backoff(field, unit),
+        read: |field, unit| restarts::backoff(field, unit),
     },
     key! {
         name: "max_restarts",
         kind: "N, or {count, within}",
         default: "none",
         meaning: "N: more short runs in a row than that are a failure; {count, within}: more restarts of any kind within that time",
-        read: |field, unit| schema::max_restarts(field, unit),
+        read: |field, unit| restarts::max_restarts(field, unit),
     },
     key! {
         name: "success_codes",
         kind: "list",
         default: "[0]",
         meaning: "exits that are not failures",
-        read: |field, unit| unit.extras.success_codes = schema::codes(field),
+        read: |field, unit| unit.extras.success_codes = restarts::codes(field),
+    },
+    key! {
+        name: "no_restart_codes",
+        kind: "list",
+        default: "none",
+        meaning: "exits after which it isn't restarted whatever restart says: it has failed, unless they are also in success_codes",
+        read: |field, unit| set(&mut unit.extras.no_restart_codes, restarts::codes(field)),
     },
     key! {
         name: "critical",
@@ -102,204 +129,95 @@ pub const SERVICE: &[Key<Unit>] = &[
         kind: "{signal, timeout, command, group}",
         default: "{signal: TERM, timeout: 5s, group: true}",
         meaning: "how it is stopped",
-        read: |field, unit| drop(field.map(STOP_SERVICE, unit)),
-    },
-    key! {
-        name: "depends_on",
-        kind: "list of names, or map of names to {condition}",
-        default: "none",
-        meaning: "what has to be up before it starts; it is stopped before them",
-        read: |field, unit| conditions::depends_on(field, unit),
-    },
-    key! {
-        name: "health",
-        kind: "map",
-        default: "none",
-        meaning: "how it is watched while it runs: one of tcp, unix, http, exec; retries failures in a row stop it as a failure",
-        read: |field, unit| drop(field.map(HEALTH, &mut unit.health)),
-    },
-    key! {
-        name: "watchdog",
-        kind: "duration",
-        default: "none",
-        meaning: "sd_notify's WATCHDOG=1 must arrive within it",
-        read: |field, unit| unit.extras.watchdog = conditions::interval(field),
-    },
-    key! {
-        name: "no_restart_codes",
-        kind: "list",
-        default: "none",
-        meaning: "exits after which it isn't restarted, whatever restart says",
-        read: |field, unit| set(&mut unit.extras.no_restart_codes, schema::codes(field)),
+        read: |field, unit| drop(field.map(STOP, unit)),
     },
     key! {
         name: "pre_start",
         kind: "command, or {command, user, timeout}",
         default: "none",
-        meaning: "run before each start; if it fails, so has the start",
-        read: |field, unit| unit.extras.pre_start = hooks::hook(field),
+        meaning: "run before its program, in the same environment, directory and user; when it fails the start has failed",
+        read: |field, unit| set_some(&mut unit.extras.pre_start, commands::hook(field)),
     },
     key! {
         name: "post_stop",
         kind: "command, or {command, user, timeout}",
         default: "none",
-        meaning: "run after each end of its program",
-        read: |field, unit| unit.extras.post_stop = hooks::hook(field),
+        meaning: "run after its program has ended, in the same environment, directory and user",
+        read: |field, unit| set_some(&mut unit.extras.post_stop, commands::hook(field)),
     },
     key! {
         name: "instances",
-        kind: "N",
-        default: "one, without a number",
-        meaning: "so many copies, name-1 and so on; {instance} in their keys is their number",
-        read: |field, unit| unit.instances = instances::count(field),
+        kind: "number",
+        default: "no copies",
+        meaning: "so many copies NAME-1 and on, each with WINGMATE_INSTANCE set and {instance} replaced in command, environ, pidfile, ready and health; NAME means all of them",
+        read: |field, unit| unit.instances = field.number_from(1, MOST_INSTANCES),
     },
 ];
 
-/// In `ready:`.
-pub const READY: &[Key<Sign>] = &[
+/// More copies than this are rather a slip: each has its own pipes and memory.
+const MOST_INSTANCES: u32 = 10_000;
+
+/// Of cron jobs only.
+pub const JOB: &[Key<Unit>] = &[
     key! {
-        name: "tcp",
-        kind: "HOST:PORT",
-        default: "none",
-        meaning: "a connection is accepted",
-        read: |field, draft| conditions::tcp(field, draft),
+        name: "schedule",
+        kind: "five fields or a macro",
+        default: "required",
+        meaning: "when it runs",
+        read: |field, unit| unit.schedule = schema::schedule(field),
     },
     key! {
-        name: "unix",
-        kind: "path",
-        default: "none",
-        meaning: "a connection to this socket is accepted",
-        read: |field, draft| conditions::unix(field, draft),
+        name: "timezone",
+        kind: "zone",
+        default: "the setting timezone",
+        meaning: "the zone of its schedule: an IANA name or a POSIX string",
+        read: |field, unit| unit.timezone = schema::zone(field),
     },
     key! {
-        name: "http",
-        kind: "http://HOST[:PORT][/PATH]",
-        default: "none",
-        meaning: "the answer is 2xx or 3xx",
-        read: |field, draft| conditions::http(field, draft),
-    },
-    key! {
-        name: "exec",
-        kind: "list or string",
-        default: "none",
-        meaning: "this command exits with 0",
-        read: |field, draft| conditions::exec(field, draft),
-    },
-    key! {
-        name: "file",
-        kind: "path",
-        default: "none",
-        meaning: "it exists",
-        read: |field, draft| conditions::file(field, draft),
-    },
-    key! {
-        name: "log",
-        kind: "text",
-        default: "none",
-        meaning: "a line of its output has this text",
-        read: |field, draft| conditions::log(field, draft),
-    },
-    key! {
-        name: "notify",
-        kind: "true",
-        default: "none",
-        meaning: "it says so by sd_notify(3)",
-        read: |field, draft| conditions::notify(field, draft),
-    },
-    key! {
-        name: "fd",
-        kind: "N, from 3 on",
-        default: "none",
-        meaning: "it writes a newline to this descriptor",
-        read: |field, draft| conditions::fd(field, draft),
-    },
-    key! {
-        name: "interval",
-        kind: "duration",
-        default: "200ms",
-        meaning: "from one try to the next",
-        read: |field, draft| draft.interval = conditions::interval(field),
-    },
-    key! {
-        name: "timeout",
-        kind: "duration",
-        default: "60s; with a pidfile 30s",
-        meaning: "after this a start has failed",
-        read: |field, draft| draft.timeout = field.duration(),
+        name: "stop",
+        kind: "{signal, timeout, group}",
+        default: "{signal: TERM, timeout: 5s, group: true}",
+        meaning: "how a run is stopped; signal: none lets it end by itself until the time is over",
+        read: |field, unit| drop(field.map(STOP, unit)),
     },
 ];
 
-/// In `health:`.
-pub const HEALTH: &[Key<Sign>] = &[
-    key! {
-        name: "tcp",
-        kind: "HOST:PORT",
-        default: "none",
-        meaning: "a connection is accepted",
-        read: |field, draft| conditions::tcp(field, draft),
-    },
-    key! {
-        name: "unix",
-        kind: "path",
-        default: "none",
-        meaning: "a connection to this socket is accepted",
-        read: |field, draft| conditions::unix(field, draft),
-    },
-    key! {
-        name: "http",
-        kind: "http://HOST[:PORT][/PATH]",
-        default: "none",
-        meaning: "the answer is 2xx or 3xx",
-        read: |field, draft| conditions::http(field, draft),
-    },
-    key! {
-        name: "exec",
-        kind: "list or string",
-        default: "none",
-        meaning: "this command exits with 0",
-        read: |field, draft| conditions::exec(field, draft),
-    },
-    key! {
-        name: "interval",
-        kind: "duration",
-        default: "10s",
-        meaning: "from one probe to the next",
-        read: |field, draft| draft.interval = conditions::interval(field),
-    },
-    key! {
-        name: "timeout",
-        kind: "duration",
-        default: "3s",
-        meaning: "of one probe",
-        read: |field, draft| draft.timeout = conditions::interval(field),
-    },
-    key! {
-        name: "retries",
-        kind: "N, from 1 on",
-        default: "3",
-        meaning: "so many failures in a row are one too many",
-        read: |field, draft| draft.retries = conditions::retries(field),
-    },
-    key! {
-        name: "start_period",
-        kind: "duration",
-        default: "0",
-        meaning: "failures this soon after it is running don't count",
-        read: |field, draft| draft.start_period = field.duration(),
-    },
-];
-
-/// In an entry of `depends_on:` that is a map.
-pub const DEPENDENCY: &[Key<Option<Condition>>] = &[key! {
+/// In an entry of `depends_on:`.
+pub const NEED: &[Key<Need>] = &[key! {
     name: "condition",
     kind: "started, ready, completed",
     default: "ready; of a oneshot: completed",
-    meaning: "started: its program runs; ready: it is running; completed: it is done",
-    read: |field, draft| {
+    meaning: "what has to be so",
+    read: |field, need| {
         let conditions = [Condition::Started, Condition::Ready, Condition::Completed];
-        *draft = field.one_of(&conditions.map(|condition| (condition.name(), condition)));
+        set_some(&mut need.condition, field.one_of(&conditions.map(|condition| (condition.name(), condition))));
     },
 }];
+
+/// In a map of `pre_start:` or `post_stop:`.
+pub const HOOK: &[Key<Hook>] = &[
+    key! {
+        name: "command",
+        kind: "list or string",
+        default: "required",
+        meaning: "what is run",
+        read: |field, hook| hook.command = commands::command(field),
+    },
+    key! {
+        name: "user",
+        kind: "name or id, or user:group",
+        default: "the unit's own",
+        meaning: "whom it becomes",
+        read: |field, hook| hook.identity = identity::of_hook(field),
+    },
+    key! {
+        name: "timeout",
+        kind: "duration",
+        default: "30s",
+        meaning: "when this is over it is stopped, and has failed",
+        read: |field, hook| set(&mut hook.timeout, field.span_of_time()),
+    },
+];
 
 /// In `backoff:`.
 pub const BACKOFF: &[Key<Unit>] = &[
@@ -348,45 +266,36 @@ pub const MAX_RESTARTS: &[Key<Unit>] = &[
 ];
 
 /// In `stop:`.
-pub const STOP: &[Key<Unit>] = &[STOP_SIGNAL, STOP_TIMEOUT, STOP_GROUP];
-
-/// The same of a service.
-pub const STOP_SERVICE: &[Key<Unit>] = &[
-    STOP_SIGNAL,
-    STOP_TIMEOUT,
-    STOP_GROUP,
+pub const STOP: &[Key<Unit>] = &[
+    key! {
+        name: "signal",
+        kind: "signal; none in a job",
+        default: "TERM",
+        meaning: "the stop signal",
+        read: |field, unit| restarts::stop_signal(field, unit),
+    },
+    key! {
+        name: "timeout",
+        kind: "duration",
+        default: "5s",
+        meaning: "from the stop signal to SIGKILL",
+        read: |field, unit| set(&mut unit.stop.timeout, field.duration()),
+    },
     key! {
         name: "command",
-        kind: "list or string",
+        kind: "list or string; not in a job",
         default: "none",
-        meaning: "run before the signal, which follows when it has ended or half of the time is over; $MAINPID is the process",
-        read: |field, unit| unit.extras.stop_command = Some(schema::command(field)),
+        meaning: "run first, with MAINPID set; if the process still lives when it has ended, or when half the time is over, the signal is sent too",
+        read: |field, unit| commands::stop_command(field, unit),
+    },
+    key! {
+        name: "group",
+        kind: "true, kill, false",
+        default: "true",
+        meaning: "true: signal and SIGKILL to the process group; kill: the signal to the main process, SIGKILL to the group; false: the main process only",
+        read: |field, unit| {
+            let words = [("true", StopGroup::Group), ("kill", StopGroup::KillGroup), ("false", StopGroup::Main)];
+            set(&mut unit.stop.group, field.one_of(&words));
+        },
     },
 ];
-
-const STOP_SIGNAL: Key<Unit> = key! {
-    name: "signal",
-    kind: "signal; none in a job",
-    default: "TERM",
-    meaning: "the stop signal",
-    read: |field, unit| schema::stop_signal(field, unit),
-};
-
-const STOP_TIMEOUT: Key<Unit> = key! {
-    name: "timeout",
-    kind: "duration",
-    default: "5s",
-    meaning: "from the stop signal to SIGKILL",
-    read: |field, unit| set(&mut unit.stop.timeout, field.duration()),
-};
-
-const STOP_GROUP: Key<Unit> = key! {
-    name: "group",
-    kind: "true, kill, false",
-    default: "true",
-    meaning: "true: signal and SIGKILL to the process group; kill: the signal to the main process, SIGKILL to the group; false: the main process only",
-    read: |field, unit| {
-        let words = [("true", StopGroup::Group), ("kill", StopGroup::KillGroup), ("false", StopGroup::Main)];
-        set(&mut unit.stop.group, field.one_of(&words));
-    },
-};
