@@ -70,7 +70,7 @@ fn every_key_is_read() {
     assert_eq!(one(service("    oneshot: true\n    restart: on-failure\n")).restart, Restart::OnFailure);
     assert_eq!(one(service("    oneshot: true\n    autorestart: false\n")).restart, Restart::Never);
     assert_eq!(one(service("    autorestart: \"true\"\n    restart: always\n")).restart, Restart::Always);
-    assert_eq!(one(service("    environ:\n    stop:\n")), one(service("")));
+    assert_eq!(one(service("    environ:\n")), one(service("")));
 
     let job =
         good(job("    schedule: '@every 5s'\n    timezone: Europe/Berlin\n    stop: { signal: none, timeout: 1h }\n"));
@@ -104,6 +104,8 @@ fn wrong_values_are_told_with_their_place() {
         ("    comand: x\n", &["w.yaml:4:5: unknown key 'comand' in service 'web' (did you mean 'command'?)"]),
         ("    schedule: x\n", &["w.yaml:4:5: service 'web' can't have 'schedule': it is for cron jobs"]),
         ("    user:\n", &["w.yaml:4:5: 'user' has no value; it must be a user's name or number"]),
+        ("    backoff:\n", &["w.yaml:4:5: 'backoff' has no value; it must be a map (key: value)"]),
+        ("    stop: ~\n", &["w.yaml:4:5: 'stop' has no value; it must be a map (key: value)"]),
         ("    user: ''\n", &["w.yaml:4:11: 'user' is empty; it must be a user's name or number"]),
         ("    user: [ a ]\n", &["w.yaml:4:11: 'user' must be a user's name or number, not a list"]),
         ("    user: ':b'\n", &["w.yaml:4:11: ':b' is not a user, nor user:group"]),
