@@ -1,12 +1,14 @@
 //! The crontab file (spec/cron.md): one entry a line, `NAME=value` lines above them, and every mistake in it
 //! with its place. Schedules are `schedule`'s to read, words `text::words`'.
 
+use super::assignment::{BLANKS, value};
+use super::draft::{Kind, Marks, Unit, Variable};
 use super::names;
 use super::problems::Problems;
+use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
 use crate::model::command::ProcessSpec;
 use crate::model::job::JobSpec;
-use crate::model::service::StopSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
@@ -17,19 +19,17 @@ use std::ffi::OsString;
 use std::ops::Range;
 
 /// Reads a crontab; its entries are named by their commands, unique or not.
-pub fn read(
-    source: &Source,
-    number: u32,
-    problems: &mut Problems,
-    zones: &mut Vec<NamedZone>,
-    jobs: &mut Vec<Found<Job>>,
-) {
+pub fn read(source: &Source, number: u32, problems: &mut Problems, zones: &mut Vec<NamedZone>, top: &mut Top) {
+    let mut defaults = top.defaults.for_a(Kind::Job);
+    let mut process = defaults.take_process();
     let mut crontab = Crontab {
         source,
         number,
         problems,
         zones,
-        environ: Vec::new(),
+        environ: std::mem::take(&mut process.environ),
+        process,
+        defaults,
         shell: None,
         zone: None,
         known: Index::new(),
@@ -54,7 +54,7 @@ pub fn read(
             crontab.tell(Severity::Warning, line.span(at, 1), format!("a carriage return ends no line: {advice}"));
         }
         if let Some(job) = crontab.line(line) {
-            jobs.push(job);
+            top.jobs.push(job);
         }
     }
 }
@@ -83,7 +83,10 @@ struct Crontab<'a> {
     number: u32,
     problems: &'a mut Problems,
     zones: &'a mut Vec<NamedZone>,
-    environ: Vec<(OsString, OsString)>,
+    /// What entries have of `defaults:`, the variables aside, which are in `environ`.
+    process: ProcessSpec,
+    defaults: Unit,
+    environ: Vec<Variable>,
     shell: Option<String>,
     zone: Option<String>,
     /// Those that were read without a remark.
@@ -158,11 +161,16 @@ impl<'a> Crontab<'a> {
             }
             return None;
         };
-        let process = ProcessSpec { command, environ: self.environ.clone(), ..ProcessSpec::default() };
+        let process = ProcessSpec { command, environ: self.environ.clone(), ..self.process.clone() };
         let (shown, timezone) = (single_spaced(written), self.zone.clone());
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let spec = JobSpec { name, process, schedule: shown, timezone, stop: StopSpec::default() };
-        Some(Found { spec: Job { spec, schedule: Some(schedule?) }, name: place, command: place })
+        let spec = JobSpec { name, process, schedule: shown, timezone, stop: self.defaults.stop };
+        Some(Found {
+            spec: Job { spec, schedule: Some(schedule?) },
+            name: place,
+            command: place,
+            marks: Marks::default(),
+        })
     }
 
     /// Whether there is something behind the schedule but a comment.
@@ -282,53 +290,6 @@ fn end_of_schedule(bytes: &[u8], start: usize) -> usize {
         end = if next < bytes.len() { word(next) } else { end };
     }
     end
-}
-
-const BLANKS: [char; 2] = [' ', '\t'];
-
-/// The value of an assignment without its quotes and what is a comment behind it; or the byte where it goes
-/// wrong and why. Only quotes around the whole value are taken off: `{"a":1}` keeps its own.
-fn value(written: &str) -> Result<String, (usize, String)> {
-    let unbalanced = |at, quote| (at, format!("the quote {quote} is never closed"));
-    let mut chars = written.char_indices().peekable();
-    let Some(quote) = chars.next_if(|(_, c)| matches!(c, '\'' | '"')).map(|(_, c)| c) else {
-        let mut open: Option<(usize, char)> = None;
-        let mut blank = true;
-        let mut end = written.len();
-        for (at, c) in chars {
-            match (open, c) {
-                (Some((_, quote)), c) if c == quote => open = None,
-                (None, '\'' | '"') => open = Some((at, c)),
-                (None, '#') if blank => {
-                    end = at;
-                    break;
-                }
-                _ => {}
-            }
-            blank = BLANKS.contains(&c);
-        }
-        return match open {
-            Some((at, quote)) => Err(unbalanced(at, quote)),
-            None => Ok(written.get(..end).unwrap_or_default().trim_end_matches(BLANKS).to_owned()),
-        };
-    };
-    let mut value = String::new();
-    loop {
-        let Some((at, c)) = chars.next() else { return Err(unbalanced(0, quote)) };
-        if c == quote {
-            let behind = written.get(at + 1..).unwrap_or_default();
-            let rest = behind.trim_start_matches(BLANKS);
-            if rest.is_empty() || rest.len() < behind.len() && rest.starts_with('#') {
-                return Ok(value);
-            }
-            return Err((
-                written.len() - rest.len(),
-                "there is more behind the closing quote: quote the whole value".into(),
-            ));
-        }
-        let escaped = if c == '\\' && quote == '"' { chars.next_if(|(_, c)| matches!(c, '"' | '\\')) } else { None };
-        value.push(escaped.map_or(c, |(_, c)| c));
-    }
 }
 
 /// Whether a word is `NAME=value`.

@@ -3,11 +3,15 @@
 //!
 //! ```text
 //! wingmate.yaml ─▶ yaml (nodes with places) ─▶ reading, keys, schema, verify ─┐
-//! service/ ──────▶ service_dir ────────────────────────────────────────────────┼─▶ names ─▶ Loaded
+//! service/ ──────▶ service_dir ────────────────────────────────────────────────┼─▶ names, dependencies ─▶ Loaded
 //! crontab ───────▶ crontab ────────────────────────────────────────────────────┘
 //! ```
 
+mod assignment;
 mod crontab;
+mod dependencies;
+mod draft;
+mod env_file;
 pub mod keys;
 mod names;
 mod problems;
@@ -25,6 +29,9 @@ use crate::model::service::ServiceSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
+use draft::Marks;
+use env_file::EnvFiles;
+pub use env_file::{Fetch, Fetched, Unread};
 use problems::Problems;
 pub use service_dir::{Program, ProgramKind};
 
@@ -33,7 +40,7 @@ pub use service_dir::{Program, ProgramKind};
 pub struct Sources {
     /// Where they were looked for: for the message that there is nothing to run.
     pub looked_in: String,
-    /// `wingmate.yaml`, or the one file of `-c FILE.yaml`.
+    /// `wingmate.yaml` and those of `wingmate.d/`, or the one file of `-c FILE.yaml`.
     pub yaml: Vec<Source>,
     /// What stands in `service/`.
     pub programs: Vec<Program>,
@@ -57,6 +64,12 @@ pub struct Loaded {
     /// Where the command of each service of `config` stands, in the same order.
     service_places: Vec<Place>,
     job_places: Vec<Place>,
+    /// The services by number, those first that others wait for; empty: as they stand.
+    order: Vec<usize>,
+    /// Where the first `stdin: inherit` stands.
+    stdin: Option<Place>,
+    /// Where `shutdown.delay` stands.
+    delay: Option<Place>,
     sources: Vec<Source>,
 }
 
@@ -74,6 +87,17 @@ pub struct Place {
     span: Option<Span>,
 }
 
+impl Place {
+    /// As other messages name it.
+    fn spoken(self, sources: &[Source]) -> String {
+        let file = sources.get(self.source as usize).map_or("", |source| &source.file);
+        match self.span {
+            Some(span) => format!("{file}:{}", span.at),
+            None => file.to_owned(),
+        }
+    }
+}
+
 /// A job with its schedule, as far as that could be read.
 pub struct Job {
     pub spec: JobSpec,
@@ -87,6 +111,8 @@ pub struct Found<T> {
     pub name: Place,
     /// Where its command stands.
     pub command: Place,
+    /// What is looked at when all are known.
+    marks: Marks,
 }
 
 impl Loaded {
@@ -110,6 +136,27 @@ impl Loaded {
         self.config.services.iter().zip(self.service_places.iter().copied())
     }
 
+    /// The same in the order in which they start: those first that others wait for.
+    pub fn in_start_order(&self) -> impl Iterator<Item = (&ServiceSpec, Place)> {
+        let number = |place: usize| if self.order.is_empty() { Some(place) } else { self.order.get(place).copied() };
+        (0..self.config.services.len()).filter_map(move |place| {
+            let number = number(place)?;
+            self.config.services.get(number).zip(self.service_places.get(number).copied())
+        })
+    }
+
+    /// Where `shutdown.delay` is set.
+    pub fn delay_place(&self) -> Option<Place> {
+        self.delay
+    }
+
+    /// Refuses a unit that reads wingmate's own input: the main command has it.
+    pub fn keep_stdin_for_main(&mut self) {
+        let message = "'stdin: inherit' can't go with a main command, which has wingmate's own input";
+        let place = self.stdin;
+        self.add(Severity::Error, place.map(|place| (place, message.to_owned())));
+    }
+
     /// The jobs with the places of their commands.
     pub fn jobs(&self) -> impl Iterator<Item = (&JobSpec, Place)> {
         self.config.jobs.iter().zip(self.job_places.iter().copied())
@@ -119,57 +166,61 @@ impl Loaded {
     pub fn add(&mut self, severity: Severity, found: impl IntoIterator<Item = (Place, String)>) {
         let mut problems = Problems::default();
         for (place, message) in found {
-            let Some(source) = self.sources.get(place.source as usize) else { continue };
-            match place.span {
-                Some(span) => problems.add(source, severity, span, message),
-                None => problems.push(Problem::of_file(severity, source.file.clone(), message)),
-            }
+            problems.at(&self.sources, place, severity, message);
         }
         self.problems = problems.joined(std::mem::take(&mut self.problems), &self.sources);
     }
 }
 
-/// Reads all of it.
-pub fn read(given: Sources) -> Loaded {
+/// Reads all of it. Files that `env_file` names are fetched on the way.
+pub fn read(given: Sources, fetch: Fetch) -> Loaded {
     let mut problems = Problems::default();
     given.problems.into_iter().for_each(|problem| problems.push(problem));
     let mut sources = given.yaml;
-    let mut zones = Vec::new();
+    let (mut zones, mut env) = (Vec::new(), EnvFiles::new(fetch));
     let mut top = schema::Top::default();
+    let mut nodes = Vec::new();
     for (number, source) in (0..).zip(&sources) {
-        let Some(node) = yaml::read(source, &mut problems) else { continue };
-        let what = String::new();
-        let mut reading = reading::Reading { source, number, problems: &mut problems, zones: &mut zones, what };
-        schema::top(&mut reading, &node, &mut top);
+        nodes.extend(yaml::read(source, &mut problems).map(|node| (number, source, node)));
     }
+    for part in [schema::defaults, schema::top] {
+        for (number, source, node) in &nodes {
+            let what = String::new();
+            let (number, problems, zones) = (*number, &mut problems, &mut zones);
+            let mut reading = reading::Reading { source, number, problems, zones, env: &mut env, what };
+            part(&mut reading, node, &mut top);
+        }
+        top.defaults.settle_as_ground();
+    }
+    drop(nodes);
     let yaml_services = top.services.len();
     for program in given.programs {
         let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
         let place = Place { source: number, span: None };
         sources.push(Source::new(program.path.to_string_lossy(), []));
-        top.services.extend(service_dir::read(&program, place, &mut problems));
+        top.services.extend(service_dir::read(&program, place, &top.defaults, &mut problems));
     }
     let (yaml_jobs, crontab) = (top.jobs.len(), given.crontab);
     if let Some(source) = crontab {
         let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-        crontab::read(&source, number, &mut problems, &mut zones, &mut top.jobs);
+        crontab::read(&source, number, &mut problems, &mut zones, &mut top);
         sources.push(source);
     }
+    sources.extend(env.into_sources());
     names::settle(&mut top, yaml_services, yaml_jobs, &sources, &mut problems);
-    loaded(top, problems, zones, sources, given.looked_in)
+    let order = dependencies::settle(&mut top, &sources, &mut problems);
+    let stdin = dependencies::one_stdin(&top, &sources, &mut problems);
+    let problems = problems.sorted(&sources);
+    let looked_in = given.looked_in;
+    loaded(top, Loaded { problems, zones, sources, looked_in, order, stdin, ..Loaded::default() })
 }
 
-fn loaded(
-    mut top: schema::Top,
-    problems: Problems,
-    zones: Vec<NamedZone>,
-    sources: Vec<Source>,
-    looked_in: String,
-) -> Loaded {
-    let mut loaded = Loaded { problems: problems.sorted(&sources), zones, looked_in, sources, ..Loaded::default() };
+fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
     loaded.config.settings = top.settings;
+    loaded.delay = top.delay;
     loaded.service_places = top.services.iter().map(|found| found.command).collect();
     loaded.config.services = top.services.into_iter().map(|found| found.spec).collect();
+    loaded.config.services.shrink_to_fit();
     // A job without schedule is an error that has been told.
     top.jobs.retain(|found| found.spec.schedule.is_some());
     loaded.job_places = top.jobs.iter().map(|found| found.command).collect();

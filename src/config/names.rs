@@ -4,8 +4,9 @@
 use super::Place;
 use super::problems::Problems;
 use super::schema::Top;
+use crate::model::service::ServiceSpec;
 use crate::model::unit::{MAIN, WINGMATE};
-use crate::text::diagnostic::{Problem, Severity};
+use crate::text::diagnostic::Severity;
 use crate::text::index::Index;
 use crate::text::source::Source;
 
@@ -16,7 +17,7 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
     let (in_yaml, in_directory) = top.services.split_at(yaml_services.min(top.services.len()));
     let yaml_jobs = yaml_jobs.min(top.jobs.len());
     let (jobs, entries) = top.jobs.split_at_mut(yaml_jobs);
-    let services = in_yaml.iter().map(|found| (&found.spec.name, found.name));
+    let services = in_yaml.iter().flat_map(|found| of_service(&found.spec).map(|name| (name, found.name)));
     let jobs = jobs.iter().map(|found| (&found.spec.spec.name, found.name));
     let programs = in_directory.iter().map(|found| (&found.spec.name, found.name));
     for (name, place) in services.chain(jobs).chain(programs) {
@@ -31,19 +32,21 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
     give_way(entries.iter_mut().map(|found| &mut found.spec.spec.name), taken);
 }
 
+/// The name of a service; the first of several copies also takes the one that they have together.
+fn of_service(spec: &ServiceSpec) -> impl Iterator<Item = &String> {
+    let base = spec.extras().base.as_ref();
+    let is_first = |base: &&String| spec.name.strip_prefix(base.as_str()) == Some(FIRST_COPY);
+    base.filter(is_first).into_iter().chain([&spec.name])
+}
+
+/// What the first copy of a service has behind its name.
+pub const FIRST_COPY: &str = "-1";
+
 fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &mut Problems) {
-    let source = |place: Place| sources.get(place.source as usize);
-    let (Some(here), Some(there)) = (source(place), source(first)) else { return };
-    let there = match first.span {
-        Some(span) => format!("{}:{}", there.file, span.at),
-        None => there.file.clone(),
-    };
+    let there = first.spoken(sources);
     let message =
         format!("the name '{name}' is taken already by {there}; names are unique over services and cron jobs");
-    match place.span {
-        Some(span) => problems.add(here, Severity::Error, span, message),
-        None => problems.push(Problem::of_file(Severity::Error, here.file.clone(), message)),
-    }
+    problems.at(sources, place, Severity::Error, message);
 }
 
 /// Adds `-2`, `-3` … to names that are taken, in file order.

@@ -1,5 +1,6 @@
 //! The problems of a configuration as they are found, in bounded number.
 
+use super::Place;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 
@@ -13,11 +14,37 @@ pub struct Problems {
     /// How many more there are, and the worst of them.
     left_out: usize,
     worst: Option<Severity>,
+    errors: usize,
 }
 
 impl Problems {
+    /// How many errors there are.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// How many problems there are, those aside that are only counted.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Forgets the later ones, of which none is an error.
+    pub fn forget_from(&mut self, len: usize) {
+        self.list.truncate(len);
+    }
+
+    /// Adds a problem with a place in one of the sources.
+    pub fn at(&mut self, sources: &[Source], place: Place, severity: Severity, message: impl Into<String>) {
+        let Some(source) = sources.get(place.source as usize) else { return };
+        match place.span {
+            Some(span) => self.add(source, severity, span, message),
+            None => self.push(Problem::of_file(severity, source.file.clone(), message)),
+        }
+    }
+
     /// Adds a problem with a file or directory as a whole.
     pub fn push(&mut self, problem: Problem) {
+        self.errors += usize::from(problem.severity == Severity::Error);
         match self.list.len() {
             0..MOST => self.list.push(problem),
             _ => self.leave_out(problem.severity),
@@ -26,6 +53,7 @@ impl Problems {
 
     /// Adds a problem with some characters of a source.
     pub fn add(&mut self, source: &Source, severity: Severity, span: Span, message: impl Into<String>) {
+        self.errors += usize::from(severity == Severity::Error);
         match self.list.len() {
             0..MOST => self.list.push(source.problem(severity, span, message)),
             _ => self.leave_out(severity),

@@ -2,6 +2,7 @@
 //!
 //! `keys` has the table of keys; their readers get a [`Field`] and put what they find into a draft.
 
+use super::env_file::EnvFiles;
 use super::problems::Problems;
 use super::yaml::{Entry, Node, Text, Value};
 use super::{NamedZone, Place};
@@ -38,6 +39,7 @@ pub struct Reading<'a> {
     pub number: u32,
     pub problems: &'a mut Problems,
     pub zones: &'a mut Vec<NamedZone>,
+    pub env: &'a mut EnvFiles,
     /// What is being read: `service 'web'`.
     pub what: String,
 }
@@ -60,6 +62,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// All of them.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, Span)> {
+        self.keys.iter().copied()
+    }
+
     /// Where a key stands.
     pub fn place(&self, name: &str) -> Option<Span> {
         self.keys.iter().find(|(seen, _)| *seen == name).map(|(_, span)| *span)
@@ -148,13 +155,22 @@ impl Reading<'_> {
         seen
     }
 
+    /// Reports a key that belongs elsewhere.
+    pub fn misplaced_key(&mut self, entry: &Entry, whose: &str) {
+        let message = format!("{} can't have '{}': it is for {whose}", self.what, entry.key);
+        self.error(entry.span, message);
+    }
+
     /// Reports a key that no table has; what it was taken for, if that could be guessed.
     fn unknown_key(&mut self, entry: &Entry, whose: Option<&str>, names: &[&str]) -> Option<String> {
+        if let Some(whose) = whose {
+            self.misplaced_key(entry, whose);
+            return None;
+        }
         let (key, what) = (&entry.key, &self.what);
-        let (message, meant) = match (whose, nearest(key, names)) {
-            (Some(whose), _) => (format!("{what} can't have '{key}': it is for {whose}"), None),
-            (_, Some(near)) => (format!("unknown key '{key}' in {what} (did you mean '{near}'?)"), Some(near)),
-            _ => (format!("unknown key '{key}' in {what} (allowed: {})", names.join(", ")), None),
+        let (message, meant) = match nearest(key, names) {
+            Some(near) => (format!("unknown key '{key}' in {what} (did you mean '{near}'?)"), Some(near)),
+            None => (format!("unknown key '{key}' in {what} (allowed: {})", names.join(", ")), None),
         };
         self.error(entry.span, message);
         meant
@@ -223,6 +239,16 @@ impl<'r, 'a> Field<'r, 'a> {
         self.parsed(parse_duration(&text.text))
     }
 
+    /// A duration that isn't nothing.
+    pub fn span_of_time(&mut self) -> Option<Duration> {
+        let time = self.duration()?;
+        if time.is_zero() {
+            self.error(format!("'{}' must be longer than 0", self.name));
+            return None;
+        }
+        Some(time)
+    }
+
     /// What a parser made of it, or its complaint.
     pub fn parsed<T, E: std::fmt::Display>(&mut self, result: Result<T, E>) -> Option<T> {
         match result {
@@ -236,11 +262,25 @@ impl<'r, 'a> Field<'r, 'a> {
 
     /// A whole number from 0 to `most`.
     pub fn number(&mut self, most: u32) -> Option<u32> {
-        let must = format!("a whole number from 0 to {most}");
+        self.number_from(0, most)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub fn number_from(&mut self, least: u32, most: u32) -> Option<u32> {
+        self.whole(least.into(), most.into()).and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// The same of numbers that may have a sign.
+    pub fn integer(&mut self, least: i32, most: i32) -> Option<i32> {
+        self.whole(least.into(), most.into()).and_then(|number| i32::try_from(number).ok())
+    }
+
+    fn whole(&mut self, least: i64, most: i64) -> Option<i64> {
+        let must = format!("a whole number from {least} to {most}");
         let text = &*self.text(&must)?.text;
-        // parse would take a sign.
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| digits && *number <= most);
+        // parse would take a plus too.
+        let digits = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
         if number.is_none() {
             self.error(format!("'{}' must be {must}, not '{text}'", self.name));
         }
@@ -280,13 +320,23 @@ impl<'r, 'a> Field<'r, 'a> {
 
     /// A map, read by its own table.
     pub fn map<D>(&mut self, table: &[Key<D>], draft: &mut D) -> Seen {
+        self.map_beside(table, &nowhere_else, draft)
+    }
+
+    /// The same, where some keys are known elsewhere.
+    pub fn map_beside<D>(
+        &mut self,
+        table: &[Key<D>],
+        others: &dyn Fn(&str) -> Option<&'static str>,
+        draft: &mut D,
+    ) -> Seen {
         if matches!(self.node.value, Value::Null) {
             self.wrong_kind("a map (key: value)");
         }
         let what = format!("'{}' of {}", self.name, self.reading.what);
         let outer = std::mem::replace(&mut self.reading.what, what);
         let entries = self.reading.entries(self.node);
-        let seen = self.reading.map(&entries, &[table], &nowhere_else, draft);
+        let seen = self.reading.map(&entries, &[table], others, draft);
         self.reading.what = outer;
         seen
     }

@@ -1,321 +1,212 @@
 //! Nodes → specifications: what each part of `wingmate.yaml` becomes. The rows of `keys` call in here for
 //! every value that isn't a plain one; `verify` then looks at what doesn't go together.
 
+pub mod commands;
+pub mod dependencies;
+pub mod environment;
+pub mod identity;
+mod instances;
+pub mod limits;
+pub mod probes;
+pub mod restarts;
+
+use super::draft::{Kind, Marks, Unit};
 use super::keys;
-use super::reading::{Field, Reading, Seen};
+use super::reading::{Field, Key, Reading, Seen, nowhere_else};
 use super::verify;
-use super::yaml::{Node, Value};
-use super::{Found, Job, NamedZone};
-use crate::model::command::ProcessSpec;
+use super::yaml::{Entry, Node, Value};
+use super::{Found, Job, NamedZone, Place};
+use crate::model::command::Stdin;
 use crate::model::job::JobSpec;
-use crate::model::moment::Spoken;
-use crate::model::service::{Backoff, MaxRestarts, Restart, STARTSECS, ServiceSpec, StopSpec};
+use crate::model::service::ServiceSpec;
 use crate::model::settings::Settings;
 use crate::model::unit::check_name;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::Span;
-use crate::text::words::{Comments, characters, shell_words, split};
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// What the files say together, as far as it was read.
-#[derive(Default)]
 pub struct Top {
     pub settings: Settings,
+    /// What units begin with.
+    pub defaults: Unit,
     pub services: Vec<Found<ServiceSpec>>,
     pub jobs: Vec<Found<Job>>,
+    /// Where `shutdown.delay` stands.
+    pub delay: Option<Place>,
+    /// The settings that were given, and where: no file may give one again.
+    given: Vec<(String, String)>,
 }
 
-/// A service or a job before its kind and its defaults are settled.
-pub struct Unit {
-    pub process: ProcessSpec,
-    /// Behind the `:` of `user`.
-    pub users_group: Option<String>,
-    pub oneshot: bool,
-    pub restart: Option<Restart>,
-    pub autorestart: Option<bool>,
-    pub autostart: bool,
-    pub startsecs: Duration,
-    pub backoff: Backoff,
-    pub max_restarts: Option<MaxRestarts>,
-    pub success_codes: Vec<u8>,
-    pub critical: bool,
-    pub pidfile: Option<PathBuf>,
-    pub background: Option<bool>,
-    pub ready_timeout: Option<Duration>,
-    pub stop: StopSpec,
-    pub schedule: Option<(String, Schedule)>,
-    pub timezone: Option<String>,
-    /// A job may have `stop.signal: none`.
-    pub is_job: bool,
-}
-
-impl Unit {
-    fn new(is_job: bool) -> Unit {
-        Unit {
-            process: ProcessSpec::default(),
-            users_group: None,
-            oneshot: false,
-            restart: None,
-            autorestart: None,
-            autostart: true,
-            startsecs: STARTSECS,
-            backoff: Backoff::default(),
-            max_restarts: None,
-            success_codes: vec![0],
-            critical: false,
-            pidfile: None,
-            background: None,
-            ready_timeout: None,
-            stop: StopSpec::default(),
-            schedule: None,
-            timezone: None,
-            is_job,
+impl Default for Top {
+    fn default() -> Top {
+        Top {
+            settings: Settings::default(),
+            defaults: Unit::new(Kind::Defaults),
+            services: Vec::new(),
+            jobs: Vec::new(),
+            delay: None,
+            given: Vec::new(),
         }
     }
 }
 
-/// Reads the whole file.
+/// Top-level keys whose entries are settled by themselves, name by name or key by key.
+const MAPS: [&str; 5] = ["service", "cron", "defaults", "log", "shutdown"];
+
+/// Reads the whole file but its defaults.
 pub fn top(reading: &mut Reading<'_>, node: &Node, top: &mut Top) {
     reading.what = "the file".into();
     let entries = reading.entries(node);
     // A place for anchors; nobody looks into it.
     let entries: Vec<_> = entries.iter().filter(|entry| !entry.key.starts_with("x-")).cloned().collect();
-    reading.map(&entries, &[keys::TOP], &super::reading::nowhere_else, top);
+    let seen = reading.map(&entries, &[keys::TOP], &nowhere_else, top);
+    let settings = seen.keys().filter(|(name, _)| !MAPS.contains(name));
+    once(reading, settings, "", &mut top.given);
+}
+
+/// Reads the map `defaults:` of a file; all files' come before anything else.
+pub fn defaults(reading: &mut Reading<'_>, node: &Node, top: &mut Top) {
+    let Value::Map(entries) = &node.value else { return };
+    let Some(entry) = entries.iter().find(|entry| &*entry.key == "defaults") else { return };
+    reading.what = "the defaults".into();
+    let entries = reading.entries(&entry.node);
+    let (own, foreign): (Vec<Entry>, Vec<Entry>) =
+        entries.iter().cloned().partition(|entry| keys::not_of_defaults(&entry.key).is_none());
+    for entry in &foreign {
+        reading.misplaced_key(entry, keys::not_of_defaults(&entry.key).unwrap_or_default());
+    }
+    let tables = [keys::PROCESS, keys::SERVICE];
+    let seen = reading.map(&own, &tables, &nowhere_else, &mut top.defaults);
+    once(reading, seen.keys(), "defaults.", &mut top.given);
+    verify::identity(reading, &mut top.defaults, &seen);
+    verify::restart(reading, &mut top.defaults, &seen);
+}
+
+/// A map of settings.
+pub fn settings(field: &mut Field<'_, '_>, table: &[Key<Top>], top: &mut Top) {
+    let seen = field.map(table, top);
+    let prefix = format!("{}.", field.name);
+    once(field.reading, seen.keys(), &prefix, &mut top.given);
+}
+
+/// No setting is given in two files.
+fn once(
+    reading: &mut Reading<'_>,
+    keys: impl Iterator<Item = (&'static str, Span)>,
+    prefix: &str,
+    given: &mut Vec<(String, String)>,
+) {
+    for (name, span) in keys {
+        let name = format!("{prefix}{name}");
+        match given.iter().find(|(other, _)| *other == name) {
+            Some((_, place)) => {
+                let message = format!("the setting '{name}' is given already by {place}; no setting is given twice");
+                reading.error(span, message);
+            }
+            None => given.push((name, reading.spoken(span))),
+        }
+    }
 }
 
 /// The map `service:`.
 pub fn services(field: &mut Field<'_, '_>, top: &mut Top) {
-    units(field, false, &mut |reading, name, span, mut unit, seen| {
-        verify::service(reading, &mut unit, seen);
-        let mut spec = ServiceSpec::new(name, unit.process);
-        spec.oneshot = unit.oneshot;
-        spec.autostart = unit.autostart;
-        spec.restart = unit.restart.unwrap_or(Restart::Always);
-        spec.startsecs = unit.startsecs;
-        spec.backoff = unit.backoff;
-        spec.max_restarts = unit.max_restarts;
-        spec.success_codes = unit.success_codes;
-        spec.critical = unit.critical;
-        spec.stop = unit.stop;
-        spec.pidfile = verify::pidfile(unit.pidfile, unit.ready_timeout);
-        top.services.push(Found { spec, name: reading.place(span), command: reading.place(command_span(seen, span)) });
+    units(field, &mut |reading, entry| {
+        reading.what = format!("service '{}'", entry.key);
+        let Some(mut numbers) = instances::of(&entry.node) else {
+            let spec = service(reading, entry, &entry.node, entry.key.to_string(), top);
+            top.services.push(spec.0);
+            return;
+        };
+        let errors = reading.problems.errors();
+        while let Some(number) = numbers.next(reading.problems.errors() > errors) {
+            let (told, node) = (reading.problems.len(), instances::replaced(&entry.node, number));
+            let (mut found, count) = service(reading, entry, &node, format!("{}-{number}", entry.key), top);
+            found.spec.extras_mut().base = Some(entry.key.to_string());
+            found.spec.process.environ.push(("WINGMATE_INSTANCE".into(), number.to_string().into()));
+            found.spec.process.environ.shrink_to_fit();
+            top.services.push(found);
+            numbers.set_count(count);
+            // What is odd about all copies was told of the first.
+            if number > 1 && reading.problems.errors() == errors {
+                reading.problems.forget_from(told);
+            }
+        }
     });
+}
+
+/// One service, or one copy of it, and how many there are to be.
+fn service(
+    reading: &mut Reading<'_>,
+    entry: &Entry,
+    node: &Node,
+    name: String,
+    top: &Top,
+) -> (Found<ServiceSpec>, Option<u32>) {
+    let (mut unit, seen) = unit(reading, entry, node, top.defaults.for_a(Kind::Service));
+    unit.let_oneshot_be(|key| seen.place(key).is_some());
+    verify::service(reading, &mut unit, &seen);
+    let place = |key| seen.place(key).map(|span| reading.place(span));
+    let marks = Marks {
+        autostart: place("autostart"),
+        restart: place("restart").or(place("autorestart")),
+        stdin: place("stdin").filter(|_| unit.process.extras().stdin == Stdin::Inherit),
+        needs: std::mem::take(&mut unit.needs),
+    };
+    let count = unit.instances;
+    (found(reading, entry, &seen, unit.into_service(name), marks), count)
 }
 
 /// The map `cron:`.
 pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
-    units(field, true, &mut |reading, name, span, unit, seen| {
-        let Unit { process, schedule, timezone, stop, .. } = unit;
+    units(field, &mut |reading, entry| {
+        reading.what = format!("cron job '{}'", entry.key);
+        let (mut unit, seen) = unit(reading, entry, &entry.node, top.defaults.for_a(Kind::Job));
         if seen.lacks("schedule") {
             let message = format!("{} has no schedule", reading.what);
-            reading.error(span, message);
+            reading.error(entry.span, message);
         }
-        let (text, schedule) = schedule.unzip();
-        let schedule_text = text.unwrap_or_default();
-        let spec = JobSpec { name: name.to_owned(), process, schedule: schedule_text, timezone, stop };
-        let spec = Job { spec, schedule };
-        top.jobs.push(Found { spec, name: reading.place(span), command: reading.place(command_span(seen, span)) });
+        let process = unit.take_process();
+        let stdin = seen.place("stdin").filter(|_| process.extras().stdin == Stdin::Inherit);
+        let marks = Marks { stdin: stdin.map(|span| reading.place(span)), ..Marks::default() };
+        let (text, schedule) = unit.schedule.take().unzip();
+        let (name, schedule_text) = (entry.key.to_string(), text.unwrap_or_default());
+        let spec = JobSpec { name, process, schedule: schedule_text, timezone: unit.timezone, stop: unit.stop };
+        top.jobs.push(found(reading, entry, &seen, Job { spec, schedule }, marks));
     });
 }
 
-type Take<'t> = &'t mut dyn FnMut(&mut Reading<'_>, &str, Span, Unit, &Seen);
+fn found<T>(reading: &Reading<'_>, entry: &Entry, seen: &Seen, spec: T, marks: Marks) -> Found<T> {
+    let command = reading.place(seen.place("command").unwrap_or(entry.span));
+    Found { spec, name: reading.place(entry.span), command, marks }
+}
 
 /// A map of names to services or jobs.
-fn units(field: &mut Field<'_, '_>, is_job: bool, take: Take<'_>) {
+fn units(field: &mut Field<'_, '_>, take: &mut dyn FnMut(&mut Reading<'_>, &Entry)) {
     let reading = &mut *field.reading;
     let outer = std::mem::replace(&mut reading.what, format!("'{}'", field.name));
     for entry in reading.entries(field.node).iter() {
         if let Err(error) = check_name(&entry.key) {
             reading.error(entry.span, error.to_string());
         }
-        reading.what = format!("{} '{}'", if is_job { "cron job" } else { "service" }, entry.key);
-        let mut unit = Unit::new(is_job);
-        let entries = reading.entries(&entry.node);
-        let seen = match is_job {
-            true => reading.map(&entries, &[keys::PROCESS, keys::JOB], &keys::not_of_jobs, &mut unit),
-            false => reading.map(&entries, &[keys::PROCESS, keys::SERVICE], &keys::not_of_services, &mut unit),
-        };
-        if seen.lacks("command") && matches!(entry.node.value, Value::Map(_) | Value::Null) {
-            let message = format!("{} has no command", reading.what);
-            reading.error(entry.span, message);
-        }
-        verify::identity(reading, &mut unit, &seen);
-        take(reading, &entry.key, entry.span, unit, &seen);
+        take(reading, entry);
     }
     reading.what = outer;
 }
 
-fn command_span(seen: &Seen, name: Span) -> Span {
-    seen.place("command").unwrap_or(name)
-}
-
-/// A list of words, or one string that is split as in a crontab.
-pub fn command(field: &mut Field<'_, '_>) -> Vec<OsString> {
-    let must = "a list of words, or one string";
-    let mut words: Vec<OsString> = Vec::new();
-    if let Value::Text(_) = field.node.value {
-        split_command(field, &mut words);
-    } else {
-        let read =
-            |item: &mut Field<'_, '_>| words.extend(item.text("a list of words").map(|t| OsString::from(&*t.text)));
-        if !field.items(must, read) {
-            return words;
-        }
-        if matches!(&field.node.value, Value::List(items) if items.is_empty()) {
-            field.error("'command' is empty");
-        }
-    }
-    if words.first().is_some_and(|program| program.is_empty()) {
-        field.error("'command' names no program: its first word is empty");
-    }
-    words
-}
-
-fn split_command(field: &mut Field<'_, '_>, out: &mut Vec<OsString>) {
-    let Some(text) = field.text("a string") else { return };
-    match split(&text.text, Comments::Kept) {
-        Ok(words) if words.is_empty() => field.error("'command' is empty"),
-        Ok(words) => {
-            for word in shell_words(&words) {
-                let span = field.reading.within(field.node, text, characters(&text.text, word.at.clone()));
-                let advice = "write [ sh, -c, '…' ] for a shell";
-                field
-                    .reading
-                    .warning(span, format!("'{}' is passed on as it is, no shell reads it: {advice}", word.text));
-            }
-            out.extend(words.into_iter().map(|word| OsString::from(word.text.into_owned())));
-        }
-        Err(error) => {
-            let span = field.reading.within(field.node, text, characters(&text.text, error.at()..error.at() + 1));
-            field.reading.error(span, format!("'command': {error}"));
-        }
-    }
-}
-
-/// A list of `NAME=value`, or a map.
-pub fn environ(field: &mut Field<'_, '_>) -> Vec<(OsString, OsString)> {
-    let mut pairs: Vec<(OsString, OsString)> = Vec::new();
-    let mut add = |name: &str, value: &str| pairs.push((name.into(), value.into()));
-    match &field.node.value {
-        Value::Null => {}
-        Value::Map(entries) => {
-            for entry in entries.iter() {
-                let (name, span) = (&*entry.key, entry.span);
-                if name.is_empty() || name.contains(['=', '\0']) {
-                    field
-                        .reading
-                        .error(span, format!("'{}' can't be a variable's name", name.replace('\0', "\u{fffd}")));
-                } else if matches!(entry.node.value, Value::Null) {
-                    field
-                        .reading
-                        .error(span, format!("the variable '{name}' has no value; an empty one is written \"\""));
-                } else {
-                    let mut value = Field { reading: field.reading, name: "environ", span, node: &entry.node };
-                    if let Some(text) = value.text("a map of single values") {
-                        add(name, &text.text);
-                    }
-                }
-            }
-        }
-        _ => {
-            field.items("a list of NAME=value, or a map", |item| {
-                let Some(text) = item.text("a list of NAME=value, or a map") else { return };
-                match text.text.split_once('=') {
-                    Some((name, value)) if !name.is_empty() => add(name, value),
-                    _ => item.error(format!("'{}' is not NAME=value", text.text)),
-                }
-            });
-        }
-    }
-    pairs
-}
-
-const USER: &str = "a user's name or number";
-const GROUP: &str = "a group's name or number";
-
-/// `user`, or `user:group`.
-pub fn user(field: &mut Field<'_, '_>, unit: &mut Unit) {
-    let Some(text) = field.word(USER) else { return };
-    let (user, group) = match text.split_once(':') {
-        Some((user, group)) => (user, Some(group)),
-        None => (text, None),
+/// Reads a service or job; `unit` is what it begins with.
+fn unit(reading: &mut Reading<'_>, entry: &Entry, node: &Node, mut unit: Unit) -> (Unit, Seen) {
+    let entries = reading.entries(node);
+    unit.give_way(|key| entries.iter().any(|entry| &*entry.key == key));
+    let seen = match unit.kind {
+        Kind::Job => reading.map(&entries, &[keys::PROCESS, keys::JOB], &keys::not_of_jobs, &mut unit),
+        _ => reading.map(&entries, &[keys::PROCESS, keys::SERVICE], &keys::not_of_services, &mut unit),
     };
-    if user.is_empty() || group.is_some_and(|group| group.is_empty() || group.contains(':')) {
-        field.error(format!("'{text}' is not a user, nor user:group"));
-        return;
+    if seen.lacks("command") && matches!(node.value, Value::Map(_) | Value::Null) {
+        let message = format!("{} has no command", reading.what);
+        reading.error(entry.span, message);
     }
-    unit.process.identity.user = Some(user.to_owned());
-    unit.users_group = group.map(str::to_owned);
-}
-
-/// `group`.
-pub fn group(field: &mut Field<'_, '_>, unit: &mut Unit) {
-    let Some(group) = field.word(GROUP) else { return };
-    if group.contains(':') {
-        field.error(format!("'{group}' is not a group"));
-    }
-    unit.process.identity.group = Some(group.to_owned());
-}
-
-/// `{initial, max}`.
-pub fn backoff(field: &mut Field<'_, '_>, unit: &mut Unit) {
-    let seen = field.map(keys::BACKOFF, unit);
-    let Backoff { initial, max } = unit.backoff;
-    if let (Some((_, span)), true) = (seen.first_of(&["initial", "max"]), initial > max) {
-        let (initial, max) = (Spoken(initial), Spoken(max));
-        field
-            .reading
-            .error(span, format!("the first delay ('initial', {initial}) is longer than the longest ('max', {max})"));
-    }
-}
-
-/// `N`, or `{count, within}`.
-pub fn max_restarts(field: &mut Field<'_, '_>, unit: &mut Unit) {
-    match &field.node.value {
-        Value::Map(_) => {
-            unit.max_restarts = Some(MaxRestarts::Within { count: 0, within: Duration::ZERO });
-            let seen = field.map(keys::MAX_RESTARTS, unit);
-            for name in ["count", "within"] {
-                if seen.lacks(name) {
-                    field.reading.error(field.span, format!("'max_restarts' has no '{name}'"));
-                }
-            }
-            if let (Some(MaxRestarts::Within { within: Duration::ZERO, .. }), Some(span)) =
-                (unit.max_restarts, seen.place("within"))
-            {
-                field.reading.error(span, "'within' must be longer than 0");
-            }
-        }
-        Value::Text(_) => unit.max_restarts = field.number(u32::MAX).map(MaxRestarts::InARow),
-        _ => field.wrong_kind("a number, or {count, within}"),
-    }
-}
-
-/// A list of exit statuses.
-pub fn success_codes(field: &mut Field<'_, '_>, unit: &mut Unit) {
-    let mut codes = Vec::new();
-    let is_list = field.items("a list of numbers from 0 to 255", |item| {
-        codes.extend(item.number(255).and_then(|code| u8::try_from(code).ok()));
-    });
-    if is_list {
-        unit.success_codes = codes;
-    }
-}
-
-/// A signal; in a job `none` too.
-pub fn stop_signal(field: &mut Field<'_, '_>, unit: &mut Unit) {
-    let Some(text) = field.word("a signal such as TERM") else { return };
-    if text != "none" {
-        if let Some(signal) = field.parsed(text.parse()) {
-            unit.stop.signal = Some(signal);
-        }
-    } else if unit.is_job {
-        unit.stop.signal = None;
-    } else {
-        field.error("'signal: none' is for cron jobs; a service needs a stop signal");
-    }
+    verify::identity(reading, &mut unit, &seen);
+    (unit, seen)
 }
 
 /// Five fields or a macro: as text, and what it means.

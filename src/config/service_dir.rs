@@ -1,8 +1,8 @@
 //! The directory `service/`: every executable file directly in it is a service, named by its file name.
 
+use super::draft::{Kind, Marks, Unit};
 use super::problems::Problems;
 use super::{Found, Place};
-use crate::model::command::ProcessSpec;
 use crate::model::service::ServiceSpec;
 use crate::model::unit::check_name;
 use crate::text::diagnostic::{Problem, Severity};
@@ -32,7 +32,7 @@ pub enum ProgramKind {
 }
 
 /// The service that an entry is. What is skipped is told; hidden files and backups are skipped silently.
-pub fn read(program: &Program, place: Place, problems: &mut Problems) -> Option<Found<ServiceSpec>> {
+pub fn read(program: &Program, place: Place, defaults: &Unit, problems: &mut Problems) -> Option<Found<ServiceSpec>> {
     let name = program.path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with('.') || name.ends_with('~') {
         return None;
@@ -69,6 +69,7 @@ pub fn read(program: &Program, place: Place, problems: &mut Problems) -> Option<
     if let Err(error) = check_name(&name) {
         tell(Severity::Error, error.to_string());
     }
-    let process = ProcessSpec { command: vec![program.path.clone().into_os_string()], ..ProcessSpec::default() };
-    Some(Found { spec: ServiceSpec::new(name, process), name: place, command: place })
+    let mut unit = defaults.for_a(Kind::Service);
+    unit.process.command = vec![program.path.clone().into_os_string()];
+    Some(Found { spec: unit.into_service(name.into_owned()), name: place, command: place, marks: Marks::default() })
 }

@@ -1,15 +1,14 @@
 //! Settings that can't work together (spec/config.md): each an error, or a warning, that names both places.
 
+use super::draft::Unit;
 use super::reading::{Reading, Seen};
-use super::schema::Unit;
-use crate::model::service::{PIDFILE_TIMEOUT, PidFile, Restart};
+use crate::model::service::Restart;
 use crate::text::diagnostic::Severity;
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// Looks at a service as a whole, and settles when it is restarted.
 pub fn service(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
     restart(reading, unit, seen);
+    oneshot(reading, unit, seen);
     daemon(reading, unit, seen);
     if unit.critical && !unit.autostart {
         let message = "'critical: true' with 'autostart: false': it is critical only once it is started by hand";
@@ -19,13 +18,17 @@ pub fn service(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
 
 /// Settles the group: `user`'s own, or `group`.
 pub fn identity(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
-    if let Some(group) = unit.users_group.take() {
-        clash(reading, seen, ["user", "group"], Severity::Error, "'user' names a group already, 'group' another");
-        unit.process.identity.group.get_or_insert(group);
+    let Some(group) = unit.users_group.take() else { return };
+    match seen.place("group") {
+        None => unit.process.identity.group = Some(group),
+        Some(_) => {
+            clash(reading, seen, ["user", "group"], Severity::Error, "'user' names a group already, 'group' another");
+        }
     }
 }
 
-fn restart(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
+/// Settles when it is restarted.
+pub fn restart(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
     let automatic = unit.autorestart.map(|again| if again { Restart::Always } else { Restart::Never });
     if let (Some(restart), Some(again)) = (unit.restart, unit.autorestart) {
         if Some(restart) != automatic {
@@ -42,14 +45,27 @@ fn restart(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
         clash(reading, seen, ["oneshot", key], Severity::Error, message);
     }
     unit.restart = wanted.or(unit.oneshot.then_some(Restart::Never));
+    unit.autorestart = None;
+}
+
+fn oneshot(reading: &mut Reading<'_>, unit: &Unit, seen: &Seen) {
+    if !unit.oneshot {
+        return;
+    }
+    for (key, why) in [
+        ("pidfile", "a daemon doesn't run to completion"),
+        ("watchdog", "it is for what runs on"),
+        ("health", "it is for what runs on"),
+    ] {
+        if seen.place(key).is_some() {
+            let message = format!("'oneshot: true' can't go with '{key}': {why}");
+            clash(reading, seen, ["oneshot", key], Severity::Error, &message);
+        }
+    }
 }
 
 fn daemon(reading: &mut Reading<'_>, unit: &Unit, seen: &Seen) {
     let pidfile = seen.place("pidfile").is_some();
-    if unit.oneshot && pidfile {
-        let message = "'oneshot: true' can't go with 'pidfile': a daemon doesn't run to completion";
-        clash(reading, seen, ["oneshot", "pidfile"], Severity::Error, message);
-    }
     match (unit.background, seen.place("background")) {
         (Some(true), Some(span)) if !pidfile => {
             let message = "'background: true' needs a 'pidfile', the file that the daemon writes its process id to";
@@ -62,19 +78,19 @@ fn daemon(reading: &mut Reading<'_>, unit: &Unit, seen: &Seen) {
         }
         _ => {}
     }
-    if let (Some(span), false) = (seen.place("ready"), pidfile) {
-        reading.error(span, "'ready' needs a 'pidfile': its timeout is how long the daemon may take to write it");
+    if let (Some(span), true, false) = (seen.place("ready"), unit.ready.bare, pidfile) {
+        let message = "'ready' names no sign (tcp, unix, http, exec, file, log, notify or fd); 'timeout' alone goes with a \
+                       'pidfile': how long the daemon may take to write it";
+        reading.error(span, message);
     }
 }
 
-/// Reports at the later of two keys, naming the place of the earlier.
+/// Reports at the later of two keys, naming the place of the earlier; one that isn't there is the defaults'.
 fn clash(reading: &mut Reading<'_>, seen: &Seen, keys: [&str; 2], severity: Severity, message: &str) {
-    let [Some(one), Some(other)] = keys.map(|key| seen.place(key)) else { return };
-    let message = format!("{message} ({})", reading.spoken(one.min(other)));
-    reading.problems.add(reading.source, severity, one.max(other), message);
-}
-
-/// The pidfile with the time that the daemon has for it.
-pub fn pidfile(path: Option<PathBuf>, timeout: Option<Duration>) -> Option<PidFile> {
-    path.map(|path| PidFile { path, timeout: timeout.unwrap_or(PIDFILE_TIMEOUT) })
+    let (span, there) = match keys.map(|key| seen.place(key)) {
+        [Some(one), Some(other)] => (one.max(other), reading.spoken(one.min(other))),
+        [Some(span), None] | [None, Some(span)] => (span, "by the defaults".to_owned()),
+        [None, None] => return,
+    };
+    reading.problems.add(reading.source, severity, span, format!("{message} ({there})"));
 }

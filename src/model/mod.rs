@@ -1,5 +1,6 @@
 //! The words that all rooms share. They know nothing of files, processes or clocks.
 
+pub mod address;
 pub mod capability;
 pub mod command;
 pub mod exit;
@@ -10,6 +11,7 @@ pub mod process;
 pub mod service;
 pub mod settings;
 pub mod signal;
+pub mod size;
 pub mod table;
 pub mod unit;
 

@@ -3,7 +3,7 @@
 
 use super::zones::Zones;
 pub use crate::config::Loaded;
-use crate::config::{self, Program, ProgramKind, Sources};
+use crate::config::{self, Fetched, Program, ProgramKind, Sources, Unread};
 use crate::model::moment::Spoken;
 use crate::model::table::Table;
 use crate::supervise::shutdown::budget_for;
@@ -25,7 +25,7 @@ const MISSPELT: [(&str, &str); 2] = [("services", "service"), ("cron.d", "cronta
 
 /// Reads the configuration at `path`, a directory or one YAML file, with everything that is wrong with it.
 pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
-    let mut loaded = config::read(gather(path));
+    let mut loaded = config::read(gather(path), fetch);
     // A name that is there often is looked up once: an unknown one is compared with all that there are.
     let mut unknown: Table<&str, Option<String>> = Table::new();
     let mut problems = Vec::new();
@@ -60,6 +60,25 @@ pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
         })
         .collect();
     loaded.add(Severity::Warning, misfits);
+}
+
+/// Brings a file that `env_file` names.
+fn fetch(path: &Path) -> Result<Fetched, Unread> {
+    let unread = |error: &io::Error| Unread { missing: error.kind() == io::ErrorKind::NotFound, reason: reason(error) };
+    // Looked at before it is opened: a pipe would be waited for.
+    let metadata = fs::metadata(path).map_err(|error| unread(&error))?;
+    if !metadata.is_file() {
+        return Err(Unread { missing: false, reason: "it is not a regular file".into() });
+    }
+    let bytes = files::read(path, LARGEST).map_err(|error| unread(&error.source))?;
+    let remark = if identity::is_root() { writable_by_others(&metadata) } else { None };
+    Ok(Fetched { bytes, remark })
+}
+
+/// What is to be said of a file that others may write to: only where wingmate is root does it matter.
+fn writable_by_others(metadata: &Metadata) -> Option<String> {
+    let mode = metadata.mode() & 0o7777;
+    (mode & 0o002 != 0).then(|| format!("others may write to it (mode {mode:04o}), and wingmate runs as root"))
 }
 
 /// What there is at `path`.
@@ -110,13 +129,8 @@ impl Gathering {
     }
 
     fn writable(&mut self, path: &Path, metadata: &Metadata) {
-        if self.root && metadata.mode() & 0o002 != 0 {
-            let mode = metadata.mode() & 0o7777;
-            self.tell(
-                Severity::Warning,
-                path,
-                format!("others may write to it (mode {mode:04o}), and wingmate runs as root"),
-            );
+        if let Some(remark) = writable_by_others(metadata).filter(|_| self.root) {
+            self.tell(Severity::Warning, path, remark);
         }
     }
 
@@ -138,8 +152,25 @@ impl Gathering {
         }
         let source = self.file_if_there(&yaml).or_else(|| self.file_if_there(&yml));
         self.sources.yaml.extend(source);
+        self.more(&path.join("wingmate.d"));
         self.programs(&path.join("service"));
         self.sources.crontab = self.file_if_there(&path.join("crontab"));
+    }
+
+    /// The further files of settings and units, in name order.
+    fn more(&mut self, path: &Path) {
+        for path in self.entries(path) {
+            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let ends = |wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+            if hidden {
+                continue;
+            } else if ends("yaml") {
+                let source = self.file(&path);
+                self.sources.yaml.extend(source);
+            } else if ends("yml") {
+                self.tell(Severity::Notice, &path, "this file is not read; here they end in .yaml");
+            }
+        }
     }
 
     fn file_if_there(&mut self, path: &Path) -> Option<Source> {
@@ -165,10 +196,10 @@ impl Gathering {
         }
     }
 
-    /// What stands in `service/`, in name order.
-    fn programs(&mut self, path: &Path) {
+    /// What stands in a directory, in name order; nothing if there is none.
+    fn entries(&mut self, path: &Path) -> Vec<PathBuf> {
         if !exists(path) {
-            return;
+            return Vec::new();
         }
         if let Ok(metadata) = fs::metadata(path) {
             self.writable(path, &metadata);
@@ -176,11 +207,19 @@ impl Gathering {
         let listed = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
         let mut paths: Vec<PathBuf> = match listed {
             Ok(entries) => entries.iter().map(fs::DirEntry::path).collect(),
-            Err(error) => return self.error(path, format!("cannot read it: {}", reason(&error))),
+            Err(error) => {
+                self.error(path, format!("cannot read it: {}", reason(&error)));
+                return Vec::new();
+            }
         };
         // All in one directory: byte by byte, not part by part.
         paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-        for path in paths {
+        paths
+    }
+
+    /// What stands in `service/`.
+    fn programs(&mut self, path: &Path) {
+        for path in self.entries(path) {
             let (kind, metadata) = program_kind(&path);
             if let (ProgramKind::Program, Some(metadata)) = (&kind, metadata) {
                 self.writable(&path, &metadata);

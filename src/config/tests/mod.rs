@@ -7,15 +7,35 @@ mod units;
 mod yaml;
 
 use super::*;
+use std::path::Path;
+
+/// The files that `env_file` may name.
+pub fn fetch(path: &Path) -> Result<Fetched, Unread> {
+    let unread = |missing, reason: &str| Err(Unread { missing, reason: reason.into() });
+    let (text, remark) = match path.to_str().unwrap_or_default() {
+        "/env/a" => ("# a\nA=1\n\n export B = 'x y'\nC=\"q\\\"\" # why\nD=a#b  # why\nE=\n", None),
+        "/env/b" => ("A=2\r\nF=é", None),
+        "/env/bad" => ("A=1\nB\n=C\nD='x\nE=\"a\" b\n9=\0\n  F G=1\n", None),
+        "/env/open" => ("A=1\n", Some("others may write to it".to_owned())),
+        "/env/denied" => return unread(false, "Permission denied"),
+        _ => return unread(true, "No such file or directory"),
+    };
+    Ok(Fetched { bytes: text.into(), remark })
+}
+
+/// What these files say together.
+pub fn of(sources: Sources) -> Loaded {
+    read(sources, fetch)
+}
 
 /// A configuration of one `wingmate.yaml`.
 pub fn of_yaml(text: impl AsRef<[u8]>) -> Loaded {
-    read(Sources { yaml: vec![Source::new("w.yaml", text.as_ref())], ..Sources::default() })
+    of(Sources { yaml: vec![Source::new("w.yaml", text.as_ref())], ..Sources::default() })
 }
 
 /// A configuration of one crontab.
 pub fn of_crontab(text: impl AsRef<[u8]>) -> Loaded {
-    read(Sources { crontab: Some(Source::new("crontab", text.as_ref())), ..Sources::default() })
+    of(Sources { crontab: Some(Source::new("crontab", text.as_ref())), ..Sources::default() })
 }
 
 /// The problems without their excerpts.

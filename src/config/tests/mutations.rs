@@ -74,7 +74,7 @@ fn mutated_files_never_panic() {
     for _ in 0..2_000 {
         let (yaml, crontab) = (mutated(YAML, &mut dice), mutated(CRONTAB, &mut dice));
         let lines = [&yaml, &crontab].map(|bytes| bytes.iter().filter(|b| **b == b'\n').count() as u32 + 1);
-        let loaded = read(Sources {
+        let loaded = of(Sources {
             yaml: vec![Source::new("w.yaml", yaml)],
             crontab: Some(Source::new("crontab", crontab)),
             ..Sources::default()

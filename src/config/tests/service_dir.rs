@@ -19,7 +19,7 @@ fn executables_are_services_and_the_rest_is_told() {
         ("gone", ProgramKind::Unreachable("No such file or directory".into())),
     ];
     let programs = kinds.map(|(name, kind)| program(name, kind)).into_iter().collect();
-    let loaded = read(Sources { programs, ..Sources::default() });
+    let loaded = of(Sources { programs, ..Sources::default() });
     assert!(!loaded.failed());
     let services: Vec<_> = loaded.services().map(|(spec, _)| (&*spec.name, &*spec.process.command[0])).collect();
     assert_eq!(services, [("one.sh", "/etc/wingmate/service/one.sh".as_ref())]);
@@ -42,7 +42,7 @@ fn a_name_that_cant_be_a_units_is_an_error() {
         ),
         ("wingmate", "the name 'wingmate' is wingmate's own; choose another"),
     ] {
-        let loaded = read(Sources { programs: vec![program(name, ProgramKind::Program)], ..Sources::default() });
+        let loaded = of(Sources { programs: vec![program(name, ProgramKind::Program)], ..Sources::default() });
         assert_eq!(told(&loaded), [format!("/etc/wingmate/service/{name}: {message}")]);
     }
 }
@@ -50,7 +50,7 @@ fn a_name_that_cant_be_a_units_is_an_error() {
 #[test]
 fn names_are_unique_over_all_sources_and_crontab_entries_give_way() {
     let yaml = "service:\n  a: { command: [ x ] }\n  b: { command: [ x ] }\ncron:\n  b: { command: [ x ], schedule: '@daily' }\n";
-    let loaded = read(Sources {
+    let loaded = of(Sources {
         yaml: vec![Source::new("w.yaml", yaml)],
         programs: vec![program("a", ProgramKind::Program), program("c", ProgramKind::Program)],
         crontab: Some(Source::new("crontab", "@daily /bin/a\n@daily c\n@daily a\n@daily d\n@daily main\n")),

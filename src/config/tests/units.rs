@@ -222,7 +222,9 @@ fn what_doesnt_go_together_names_both_places() {
         ),
         (
             "    ready: { timeout: 5s }\n",
-            &["w.yaml:4:5: 'ready' needs a 'pidfile': its timeout is how long the daemon may take to write it"],
+            &[
+                "w.yaml:4:5: 'ready' names no sign (tcp, unix, http, exec, file, log, notify or fd); 'timeout' alone goes with a 'pidfile': how long the daemon may take to write it",
+            ],
         ),
         (
             "    critical: true\n    autostart: false\n",
@@ -271,7 +273,9 @@ fn what_is_missing_is_told() {
         ("services: {}\n", &["w.yaml:1:1: unknown key 'services' in the file (did you mean 'service'?)"]),
         (
             "bananas: {}\n",
-            &["w.yaml:1:1: unknown key 'bananas' in the file (allowed: service, cron, log, shutdown, timezone)"],
+            &[
+                "w.yaml:1:1: unknown key 'bananas' in the file (allowed: service, cron, defaults, log, shutdown, timezone)",
+            ],
         ),
         ("cron:\n  a: { command: [ x ] }\n", &["w.yaml:2:3: cron job 'a' has no schedule"]),
         ("cron:\n  a: { schedule: '@daily' }\n", &["w.yaml:2:3: cron job 'a' has no command"]),
@@ -320,7 +324,16 @@ fn settings_are_read() {
 
 #[test]
 fn the_table_of_keys_is_whole() {
-    let tables = [keys::PROCESS, keys::SERVICE, keys::JOB, keys::READY, keys::BACKOFF, keys::MAX_RESTARTS, keys::STOP];
+    let tables = [
+        keys::PROCESS,
+        keys::SERVICE,
+        keys::JOB,
+        keys::READY,
+        keys::HEALTH,
+        keys::BACKOFF,
+        keys::MAX_RESTARTS,
+        keys::STOP,
+    ];
     for key in tables.into_iter().flatten() {
         assert!(
             !key.manual.kind.is_empty() && !key.manual.default.is_empty() && !key.manual.meaning.is_empty(),
