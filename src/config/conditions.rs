@@ -196,7 +196,7 @@ fn address(text: &str, default: Option<u16>) -> Option<Address> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (host, rest) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
+            host.parse::<core::net::Ipv6Addr>().ok()?;
             (host, rest.strip_prefix(':').or_else(|| rest.is_empty().then_some(""))?)
         }
         None => text.rsplit_once(':').unwrap_or((text, "")),

@@ -287,6 +287,9 @@ impl<'r, 'a> Field<'r, 'a> {
 
     /// A map, read by its own table.
     pub fn map<D>(&mut self, table: &[Key<D>], draft: &mut D) -> Seen {
+        if matches!(self.node.value, Value::Null) {
+            self.wrong_kind("a map (key: value)");
+        }
         let what = format!("'{}' of {}", self.name, self.reading.what);
         let outer = std::mem::replace(&mut self.reading.what, what);
         let entries = self.reading.entries(self.node);

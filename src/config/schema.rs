@@ -58,7 +58,6 @@ pub struct Unit {
     pub startsecs: Duration,
     pub backoff: Backoff,
     pub max_restarts: Option<MaxRestarts>,
-    pub success_codes: Vec<u8>,
     pub critical: bool,
     pub pidfile: Option<PathBuf>,
     pub background: Option<bool>,
@@ -88,7 +87,6 @@ impl Default for Unit {
             startsecs: STARTSECS,
             backoff: Backoff::default(),
             max_restarts: None,
-            success_codes: vec![0],
             critical: false,
             pidfile: None,
             background: None,
@@ -129,11 +127,10 @@ impl Unit {
         spec.startsecs = self.startsecs;
         spec.backoff = self.backoff;
         spec.max_restarts = self.max_restarts;
-        spec.success_codes = self.success_codes;
         spec.critical = self.critical;
         spec.stop = self.stop;
         let daemon = self.pidfile.is_some().then(|| self.ready.timeout.unwrap_or(PIDFILE_TIMEOUT));
-        spec.pidfile = self.pidfile.zip(daemon).map(|(path, timeout)| PidFile { path, timeout });
+        spec.pidfile = self.pidfile.zip(daemon).map(|(path, timeout)| Box::new(PidFile { path, timeout }));
         let extras = ServiceExtras { ready: self.ready.ready(daemon), health: self.health.health(), ..self.extras };
         spec.extras = (extras != ServiceExtras::default()).then(|| Box::new(extras));
         spec

@@ -94,6 +94,7 @@ impl Loop {
 
     /// A unit's process has ended: what it has written comes before the news of it.
     pub(super) fn tell_end(&mut self, unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, now: Now) {
+        let exit = exit.map(|exit| self.judged(unit, exit));
         let group_lives = processes::group_lives(pid);
         let lingering = self.lingering(unit, exit);
         self.outputs.drain(unit, &self.poller, now);
@@ -101,5 +102,16 @@ impl Loop {
         self.hear(unit, true, now);
         self.read_line(unit);
         self.events.push(Event::Exited { unit, life, pid, exit, group_lives, lingering });
+    }
+
+    /// A SIGKILL that wingmate didn't send, while the kernel killed for want of memory, was the kernel's.
+    fn judged(&self, unit: UnitId, exit: Exit) -> Exit {
+        let killed = matches!(exit, Exit::Signal { signal: Signal::KILL, .. });
+        match (&self.oom_kills, self.oom_kills_before.get(&unit)) {
+            (Some(kills), Some(before)) if killed && !self.supervisor.sent_kill(unit) && kills.count() > *before => {
+                Exit::OutOfMemory
+            }
+            _ => exit,
+        }
     }
 }

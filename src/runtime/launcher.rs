@@ -56,7 +56,8 @@ impl Launcher {
         let mut numbers = (FIRST..).filter(|number| Some(*number) != taken);
         for secret in &spec.extras().secrets {
             let content = secrets::read(&secret.file).map_err(|error| other(error.to_string()))?;
-            if let (true, Some(number)) = (secret.as_file, numbers.next()) {
+            if secret.as_file {
+                let number = numbers.next().unwrap_or(FIRST);
                 secrets.push((format!("{}_FILE", secret.name).into(), format!("/proc/self/fd/{number}").into()));
                 files.push((&secret.file, content, number));
             } else {
@@ -106,4 +107,42 @@ impl Prepared {
 /// A start failed before there was a program.
 pub(super) fn other(text: String) -> Fault {
     Fault { kind: FaultKind::Other, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::command::Secret;
+    use crate::sys::descriptors;
+    use std::path::Path;
+
+    #[test]
+    fn files_in_memory_have_the_numbers_that_nobody_else_has() {
+        let path = std::env::temp_dir().join(format!("wingmate-launcher-{}", std::process::id()));
+        std::fs::write(&path, "hush\n").unwrap();
+        let (null, spare) = (descriptors::null().unwrap(), Spare::new().unwrap());
+        let launcher =
+            Launcher { environment: Vec::new(), ids: identity::ids(), open_files: None, null, terminal: false, spare };
+        let mut spec = ProcessSpec { command: vec!["x".into()], ..ProcessSpec::default() };
+        let secret = |name: &str, file: &Path, as_file| Secret { name: name.into(), file: file.into(), as_file };
+        spec.extras_mut().secrets = vec![
+            secret("A", &path, true),
+            secret("B", &path, false),
+            secret("C", &path, true),
+            secret("D", &path, true),
+        ];
+        for (taken, expected) in [(None, [3, 4, 5]), (Some(3), [4, 5, 6]), (Some(4), [3, 5, 6]), (Some(6), [3, 4, 5])] {
+            let prepared = launcher.prepare(&spec, false, &[], taken).unwrap();
+            let numbers: Vec<RawFd> = prepared.files.iter().map(|(_, number)| *number).collect();
+            assert_eq!(numbers, expected, "{taken:?}");
+            let told: Vec<_> = prepared.plan.envp.iter().map(|variable| variable.to_str().unwrap()).collect();
+            let [a, c, d] = expected.map(|number| format!("_FILE=/proc/self/fd/{number}"));
+            assert_eq!(told, [format!("A{a}"), "B=hush".into(), format!("C{c}"), format!("D{d}")]);
+            assert!(!format!("{prepared:?}").contains("hush"));
+        }
+        std::fs::remove_file(&path).unwrap();
+        let fault = launcher.prepare(&spec, false, &[], None).unwrap_err();
+        let expected = format!("cannot read the secret '{}': no such file or directory", path.display());
+        assert_eq!((fault.kind, fault.text), (FaultKind::Other, expected));
+    }
 }

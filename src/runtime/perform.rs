@@ -14,7 +14,7 @@ use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
 use crate::sys::fault::reason;
-use crate::sys::processes;
+use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
@@ -41,7 +41,10 @@ impl Loop {
             Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
-            Action::Leave { status, words } => {
+            Action::Leave { status, words, asked } => {
+                if status != 0 || !asked {
+                    termination::tell(&words.text);
+                }
                 self.outputs.say_last(&words, now);
                 self.leave = Some(status);
             }
@@ -49,14 +52,20 @@ impl Loop {
     }
 
     fn launch(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) {
-        self.launcher.spare.lend();
-        let prepared = match part {
-            Part::Program => self.prepare_adoption(unit, life).map_err(|error| other(error.to_string())),
-            Part::PreStart | Part::StopCommand { .. } | Part::PostStop => Ok(()),
-        };
-        let started = prepared.and_then(|()| self.start(unit, life, part, due, now));
-        if let Err(errno) = self.launcher.spare.take_back() {
-            self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
+        if let (Some(kills), Part::PreStart | Part::Program) = (&self.oom_kills, part) {
+            self.oom_kills_before.insert(unit, kills.count());
+        }
+        let mut started = self.begin(unit, life, part, due, now);
+        // What wasn't found isn't there with one more descriptor either.
+        if matches!(&started, Err(fault) if fault.kind != FaultKind::NotFound) {
+            if let Some(errno) = self.launcher.spare.lend() {
+                let text = format!("starting with the descriptor in reserve: {}", reason(errno));
+                self.say(&Note::new(Level::Warn, text).about(self.supervisor.name(unit)));
+                started = self.begin(unit, life, part, due, now);
+                if let Err(errno) = self.launcher.spare.take_back() {
+                    self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
+                }
+            }
         }
         if part == Part::Program {
             self.notices.started(unit, started.as_ref().ok().copied());
@@ -69,6 +78,13 @@ impl Loop {
             Err(fault) => Event::LaunchFailed { unit, life, fault },
         };
         self.events.push(event);
+    }
+
+    fn begin(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
+        if part == Part::Program {
+            self.prepare_adoption(unit, life).map_err(|error| other(error.to_string()))?;
+        }
+        self.start(unit, life, part, due, now)
     }
 
     fn start(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
@@ -91,7 +107,8 @@ impl Loop {
         }
         let stdio = match self.outputs.child_ends(unit) {
             Some([out, err]) => [prepared.stdin(&self.launcher.null), Some(out), Some(err)],
-            None => [None, None, None],
+            None if self.supervisor.is_main(unit) => [None; 3],
+            None => [prepared.stdin(&self.launcher.null), None, None],
         };
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
         prepared.start(stdio, line).map_err(|fault| {

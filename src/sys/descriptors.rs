@@ -11,7 +11,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The first descriptor that isn't a standard stream.
-const FIRST: RawFd = 3;
+pub(super) const FIRST: RawFd = 3;
 
 /// Marks every descriptor from 3 on close-on-exec. Called once at start, before wingmate opens any.
 pub fn mark_inherited() {
@@ -54,32 +54,31 @@ pub fn null() -> Result<OwnedFd> {
 
 /// One descriptor kept in reserve: when there are no more to be had, a start can still open a file.
 #[derive(Debug)]
-pub struct Spare {
-    fd: Option<OwnedFd>,
-    /// Its lack was told.
-    told: bool,
-}
+pub struct Spare(Option<OwnedFd>);
 
 impl Spare {
     /// Takes one.
     pub fn new() -> Result<Spare> {
-        Ok(Spare { fd: Some(reserve()?), told: false })
+        reserve().map(|fd| Spare(Some(fd)))
     }
 
-    /// Lets it go, for something that needs one for a while.
-    pub fn lend(&mut self) {
-        self.fd = None;
-    }
-
-    /// Takes one again. If there is none: why, once until there is one.
-    pub fn take_back(&mut self) -> Result<()> {
-        let taken = reserve();
-        let told = std::mem::replace(&mut self.told, taken.is_err());
-        match taken {
-            Ok(fd) => self.fd = Some(fd),
-            Err(errno) if !told => return Err(errno),
-            Err(_) => {}
+    /// Something failed. If there is no other descriptor to be had: lets this one go, for one more try, and gives the
+    /// kernel's reason. It is to be taken back after that.
+    pub fn lend(&mut self) -> Option<Errno> {
+        match reserve() {
+            Ok(fd) => {
+                // It may have been lost.
+                self.0.get_or_insert(fd);
+                None
+            }
+            Err(errno @ (Errno::MFILE | Errno::NFILE)) => self.0.take().map(|_| errno),
+            Err(_) => None,
         }
+    }
+
+    /// Takes one again, if it wasn't used up.
+    pub fn take_back(&mut self) -> Result<()> {
+        self.0 = Some(reserve()?);
         Ok(())
     }
 }
@@ -114,7 +113,7 @@ impl<'a> Descriptors<'a> {
 /// One descriptor on its way into a child.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wire {
-    source: RawFd,
+    pub source: RawFd,
     pub target: RawFd,
 }
 
@@ -143,6 +142,7 @@ pub(super) fn redirect(wires: &mut [Wire]) -> std::result::Result<(), (RawFd, Er
     }
     Ok(())
 }
+
 /// A copy of `source` at a number that is nobody's target. It closes itself at exec, as do those tried on the way.
 fn aside(source: RawFd, wires: &[Wire]) -> Result<RawFd> {
     let mut free = FIRST - 1;
@@ -182,22 +182,21 @@ mod tests {
         let mut spare = Spare::new().unwrap();
         setrlimit(Resource::Nofile, Rlimit { current: Some(40), maximum: Some(40) }).unwrap();
         let open = || File::open("/dev/null");
+        assert_eq!(spare.lend(), None, "there are others");
         let _all: Vec<File> = std::iter::from_fn(|| open().ok()).collect();
-        assert!(open().is_err());
-        spare.lend();
-        drop(open().unwrap());
-        spare.take_back().unwrap();
-        assert!(open().is_err());
+        for _ in 0..2 {
+            assert!(open().is_err());
+            assert_eq!(spare.lend(), Some(Errno::MFILE));
+            drop(open().unwrap());
+            spare.take_back().unwrap();
+        }
         spare.lend();
         let kept = open().unwrap();
         assert_eq!(spare.take_back(), Err(Errno::MFILE));
-        assert_eq!(spare.take_back(), Ok(()), "it was told");
-        spare.lend();
-        assert!(open().is_err());
+        assert_eq!(spare.lend(), None, "it is lost");
         drop(kept);
-        spare.take_back().unwrap();
+        assert_eq!(spare.lend(), None, "it is there again");
         assert!(open().is_err());
-        spare.lend();
-        drop(open().unwrap());
+        assert_eq!(spare.lend(), Some(Errno::MFILE));
     }
 }

@@ -12,7 +12,9 @@ pub mod files;
 pub mod identity;
 pub mod init;
 pub mod inotify;
+pub mod low;
 mod mask;
+pub mod oom;
 pub mod pipes;
 pub mod poll;
 pub mod processes;
@@ -27,6 +29,7 @@ pub mod stand_in;
 pub mod stdio;
 mod steps;
 pub mod terminal;
+pub mod termination;
 pub mod timer;
 pub mod writer;
 

@@ -1,6 +1,7 @@
 //! Secrets: files whose content only one unit is to see. Read without waiting, bounded, and never part of a message;
 //! passed on as a variable or as an unlinked file in memory.
 
+use super::fault::reason_of;
 use super::files;
 use crate::launch::accounts;
 use rustix::fs::{Gid, MemfdFlags, Mode, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, memfd_create};
@@ -22,7 +23,7 @@ pub struct SecretError {
 
 #[derive(Debug, thiserror::Error)]
 enum Cause {
-    #[error("{}", files::reason(.0))]
+    #[error("{}", reason_of(.0))]
     Read(#[from] io::Error),
     #[error("it is not a regular file")]
     Irregular,
@@ -48,7 +49,9 @@ fn content(path: &Path) -> std::result::Result<Vec<u8>, Cause> {
     if content.len() as u64 > LARGEST {
         return Err(Cause::Large);
     }
-    content.pop_if(|last| *last == b'\n');
+    if content.last() == Some(&b'\n') {
+        content.pop();
+    }
     if content.contains(&0) { Err(Cause::Nul) } else { Ok(content) }
 }
 
@@ -72,7 +75,9 @@ pub fn memory_file(content: &[u8], owner: Option<(accounts::Uid, accounts::Gid)>
     }
     fchmod(&file, Mode::RUSR)?;
     if let Some((user, group)) = owner {
-        fchown(&file, Some(Uid::from_raw(user.raw())), Some(Gid::from_raw(group.raw())))?;
+        let given = fchown(&file, Some(Uid::from_raw(user.raw())), Some(Gid::from_raw(group.raw())));
+        // Without the right to give it away everybody may read it: nobody else can reach it.
+        given.or_else(|_| fchmod(&file, Mode::RUSR | Mode::RGRP | Mode::ROTH))?;
     }
     fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK)?;
     Ok(file)

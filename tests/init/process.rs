@@ -131,6 +131,20 @@ service:
 }
 
 #[test]
+fn what_is_left_out_is_told_at_debug() {
+    if !can_switch_users("what_is_left_out_is_told_at_debug") {
+        return;
+    }
+    let place = Place::new("service: { web: { oneshot: true, command: [ id, -G ], user: www-data } }");
+    let through = ["setpriv", "--reuid=www-data", "--regid=www-data", "--groups=4"];
+    let (status, lines) = Wingmate::launch(&mut place.command(&through, &["--log-level", "debug"])).end();
+    assert_eq!(status, 0, "{lines:#?}");
+    let told = "debug: web: supplementary groups stay as they are: setting them needs CAP_SETGID";
+    assert!(lines.iter().any(|line| line.ends_with(told)), "{lines:#?}");
+    assert_eq!(output(&lines, "web"), ["33 4"]);
+}
+
+#[test]
 fn what_is_inherited_is_what_was_named() {
     let place = Place::new(
         r#"
@@ -208,6 +222,39 @@ service:
 }
 
 #[test]
+fn all_processes_of_a_unit_have_its_secrets() {
+    let place = Place::new("");
+    place.file("key", "hush");
+    let key = place.path("key");
+    place.file(
+        "wingmate.yaml",
+        &format!(
+            r#"
+service:
+  web:
+    command: [ sh, -c, 'echo "web $KEY $FILE_FILE $(cat $FILE_FILE)"; echo >&3; exec sleep inf' ]
+    secrets: {{ KEY: {key}, FILE: {{ file: {key}, as: file }} }}
+    inherit_env: [ PATH, D ]
+    ready: {{ fd: 3 }}
+    health: {{ exec: [ sh, -c, 'echo "health $KEY $(cat $FILE_FILE)" > $D/heard' ], interval: 10ms }}
+    pre_start: [ sh, -c, 'echo "before $KEY $(cat $FILE_FILE)"' ]
+    post_stop: [ sh, -c, 'echo "after $KEY $(cat $FILE_FILE)"' ]
+    stop: {{ command: [ sh, -c, 'echo "stop $KEY $(cat $FILE_FILE)"; kill $MAINPID' ] }}
+"#
+        ),
+    );
+    place.fifo("heard");
+    let mut wingmate = place.start(&[]);
+    wingmate.line("| before hush hush");
+    // The number that readiness has is nobody else's.
+    wingmate.line("| web hush /proc/self/fd/4 hush");
+    assert_eq!(place.hear("heard"), "health hush hush");
+    let lines = wingmate.stop();
+    let seen = output(&lines, "web");
+    assert!(seen.contains(&"stop hush hush") && seen.contains(&"after hush hush"), "{lines:#?}");
+}
+
+#[test]
 fn a_secret_that_cannot_be_had_is_named_and_never_told() {
     let place = Place::new("");
     let at = place.path("");
@@ -230,7 +277,7 @@ service:
     let mut wingmate = place.start(&[]);
     let again = "; restart in 100ms (1 in a row)";
     wingmate.each(&[
-        &format!("missing: cannot read the secret '{at}missing': No such file or directory{again}"),
+        &format!("missing: cannot read the secret '{at}missing': no such file or directory{again}"),
         &format!("directory: cannot read the secret '{at}': it is not a regular file{again}"),
         &format!("fifo: cannot read the secret '{at}go': it is not a regular file{again}"),
         &format!("nul: cannot read the secret '{at}nul': it has a NUL character{again}"),
@@ -295,8 +342,9 @@ service:
     for _ in 0..3 {
         place.tell("go", "on");
         wingmate.line("web: exited with 1 after ");
+        wingmate.line("warn: web: starting with the descriptor in reserve: too many open files");
         wingmate.line("web: running (pid ");
     }
     let lines = wingmate.stop();
-    assert!(!lines.iter().any(|line| line.contains("open files")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("no descriptor")), "{lines:#?}");
 }

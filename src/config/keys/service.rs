@@ -74,7 +74,7 @@ pub const SERVICE: &[Key<Unit>] = &[
         kind: "list",
         default: "[0]",
         meaning: "exits that are not failures",
-        read: |field, unit| set(&mut unit.success_codes, schema::codes(field)),
+        read: |field, unit| unit.extras.success_codes = schema::codes(field),
     },
     key! {
         name: "critical",

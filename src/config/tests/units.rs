@@ -27,7 +27,7 @@ fn a_file_of_the_earlier_wingmate_works() {
     one.process.environ = vec![("FINISHED".into(), "true".into()), ("A".into(), "b=c".into())];
     one.process.identity = Identity { user: Some("www-data".into()), group: Some("www-data".into()) };
     one.process.working_dir = Some("/srv".into());
-    one.pidfile = Some(PidFile { path: "/run/one.pid".into(), timeout: seconds(30) });
+    one.pidfile = Some(Box::new(PidFile { path: "/run/one.pid".into(), timeout: seconds(30) }));
     one.startsecs = seconds(5);
     one.autostart = false;
     one.restart = Restart::Never;
@@ -57,9 +57,9 @@ fn every_key_is_read() {
     assert_eq!(spec.startsecs, seconds(90));
     assert_eq!(spec.backoff, Backoff { initial: seconds(1), max: seconds(60) });
     assert_eq!(spec.max_restarts, Some(MaxRestarts::Within { count: 3, within: seconds(60) }));
-    assert_eq!(spec.success_codes, [0, 143]);
+    assert_eq!(spec.success_codes(), [0, 143]);
     assert!(spec.critical);
-    assert_eq!(spec.pidfile, Some(PidFile { path: "/p".into(), timeout: seconds(5) }));
+    assert_eq!(spec.pidfile, Some(Box::new(PidFile { path: "/p".into(), timeout: seconds(5) })));
     let stop =
         StopSpec { signal: Some(Signal::USR1), timeout: Duration::from_millis(500), group: StopGroup::KillGroup };
     assert_eq!(spec.stop, stop);
@@ -70,7 +70,7 @@ fn every_key_is_read() {
     assert_eq!(one(service("    oneshot: true\n    restart: on-failure\n")).restart, Restart::OnFailure);
     assert_eq!(one(service("    oneshot: true\n    autorestart: false\n")).restart, Restart::Never);
     assert_eq!(one(service("    autorestart: \"true\"\n    restart: always\n")).restart, Restart::Always);
-    assert_eq!(one(service("    environ:\n    stop:\n")), one(service("")));
+    assert_eq!(one(service("    environ:\n")), one(service("")));
 
     let job =
         good(job("    schedule: '@every 5s'\n    timezone: Europe/Berlin\n    stop: { signal: none, timeout: 1h }\n"));
@@ -104,6 +104,8 @@ fn wrong_values_are_told_with_their_place() {
         ("    comand: x\n", &["w.yaml:4:5: unknown key 'comand' in service 'web' (did you mean 'command'?)"]),
         ("    schedule: x\n", &["w.yaml:4:5: service 'web' can't have 'schedule': it is for cron jobs"]),
         ("    user:\n", &["w.yaml:4:5: 'user' has no value; it must be a user's name or number"]),
+        ("    backoff:\n", &["w.yaml:4:5: 'backoff' has no value; it must be a map (key: value)"]),
+        ("    stop: ~\n", &["w.yaml:4:5: 'stop' has no value; it must be a map (key: value)"]),
         ("    user: ''\n", &["w.yaml:4:11: 'user' is empty; it must be a user's name or number"]),
         ("    user: [ a ]\n", &["w.yaml:4:11: 'user' must be a user's name or number, not a list"]),
         ("    user: ':b'\n", &["w.yaml:4:11: ':b' is not a user, nor user:group"]),

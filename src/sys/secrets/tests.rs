@@ -1,6 +1,7 @@
 //! Secrets as their file is, and as a unit gets them.
 
 use super::*;
+use crate::sys::steps::tests::powerless;
 use rustix::fs::{CWD, FileType, fstat, mknodat};
 use std::fs::{self, File};
 use std::io::Write;
@@ -45,7 +46,7 @@ fn what_cannot_be_a_secret_is_named_and_never_told() {
     assert_eq!(place.read(&large).unwrap_err(), "cannot read the secret 'PATH': it is larger than 1048576 bytes");
     let refused = |path: &Path| read(path).unwrap_err().to_string();
     let missing = place.0.join("missing");
-    let expected = format!("cannot read the secret '{}': No such file or directory", missing.display());
+    let expected = format!("cannot read the secret '{}': no such file or directory", missing.display());
     assert_eq!(refused(&missing), expected);
     // Neither of them is waited for: nobody writes to the fifo.
     let fifo = place.0.join("fifo");
@@ -74,4 +75,11 @@ fn a_memory_file_is_read_from_its_beginning_and_changed_by_nobody() {
     assert_eq!(file.write(b"x").unwrap_err().raw_os_error(), Some(libc::EPERM));
     assert_eq!(file.set_len(0).unwrap_err().raw_os_error(), Some(libc::EPERM));
     assert!(memory_file(b"", None).is_ok());
+}
+
+#[test]
+fn a_memory_file_that_cannot_be_given_away_can_be_read() {
+    let owner = Some((accounts::Uid::from_raw(4321).unwrap(), accounts::Gid::from_raw(4321).unwrap()));
+    let file = powerless(|| memory_file(b"hush", owner).unwrap());
+    assert_eq!(fstat(&file).unwrap().st_mode & 0o7777, 0o444);
 }
