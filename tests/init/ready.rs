@@ -173,7 +173,8 @@ fn speaker() {
         None => UnixAddr::from_pathname(&name).unwrap(),
     };
     let socket = UnixDatagram::unbound().unwrap();
-    println!("watchdog {}, socket {name}", std::env::var("WATCHDOG_USEC").unwrap_or_default());
+    let watchdog = std::env::var("WATCHDOG_USEC").unwrap_or_default();
+    writeln!(std::io::stdout(), "watchdog {watchdog}, socket {name}").unwrap();
     let fifo = std::fs::File::open(format!("{}/say", std::env::var("D").unwrap())).unwrap();
     for line in BufReader::new(fifo).lines().map(Result::unwrap) {
         match line.as_str() {
