@@ -30,17 +30,17 @@ fn started(yaml: &str, units: &[&str]) -> (Place, Wingmate) {
 
 #[test]
 fn only_what_differs_is_touched() {
-    let (place, mut wingmate) = started(BEFORE, &["db: running", "web | web one", "old: running"]);
+    let (place, mut wingmate) = started(BEFORE, &["db: running", "| web one", "old: running"]);
     place.file("wingmate.yaml", AFTER);
     wingmate.signal(Signal::HUP);
     wingmate.line("reloaded: 1 restarted (web), 1 started (new), 1 stopped (old), 1 changed (tidy), 1 unchanged");
-    wingmate.each(&["web | web two", "new | I am new"]);
+    wingmate.each(&["| web two", "| I am new"]);
     // Wide enough for the names that there are now, and nothing is left of those that have gone.
     let before = wingmate.descriptors();
     place.file("wingmate.yaml", BEFORE);
     wingmate.signal(Signal::HUP);
     wingmate.line("1 started (old), 1 stopped (new)");
-    wingmate.each(&["web | web one", "old: running"]);
+    wingmate.each(&["| web one", "old: running"]);
     assert_eq!(wingmate.descriptors(), before);
     let lines = wingmate.stop();
     assert_eq!(lines.iter().filter(|line| line.contains("db: running")).count(), 1, "{lines:#?}");
@@ -48,7 +48,7 @@ fn only_what_differs_is_touched() {
 
 #[test]
 fn a_broken_file_changes_nothing_and_every_problem_is_told() {
-    let (place, mut wingmate) = started(BEFORE, &["web | web one"]);
+    let (place, mut wingmate) = started(BEFORE, &["| web one"]);
     place.file("wingmate.yaml", "service:\n  web: { comand: [ x ] }\n  db: { command: [ x ], depends_on: [ wbe ] }\n");
     wingmate.signal(Signal::HUP);
     wingmate.line("wingmate.yaml:2:10: unknown key 'comand' in service 'web' (did you mean 'command'?)");
@@ -61,7 +61,7 @@ fn a_broken_file_changes_nothing_and_every_problem_is_told() {
 
 #[test]
 fn settings_hold_at_once() {
-    let (place, mut wingmate) = started(BEFORE, &["web | web one"]);
+    let (place, mut wingmate) = started(BEFORE, &["| web one"]);
     place.file("wingmate.yaml", &format!("log: {{ format: json }}\n{BEFORE}"));
     wingmate.signal(Signal::HUP);
     wingmate.line("\"message\":\"reloaded: 4 unchanged\"");
