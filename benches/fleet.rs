@@ -17,7 +17,6 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -41,6 +40,7 @@ fn main() -> Result<()> {
     if std::env::var_os(INSIDE).is_none() {
         return enter_namespace();
     }
+    end_with_the_outer();
     let services = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1000);
     let rounds = if services < 100 { 1 } else { 5 };
     let fleet = Fleet { place: Place::new()?, wingmate: wingmate()?, services, rounds };
@@ -56,8 +56,19 @@ fn enter_namespace() -> Result<()> {
         unshare.args(["--user", "--map-root-user"]);
     }
     unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]).args(std::env::args_os());
-    // In our place, so that whoever ends the benchmark ends all of it.
-    Err(unshare.env(INSIDE, std::process::id().to_string()).stdin(Stdio::null()).exec().into())
+    let mut inside = unshare.env(INSIDE, std::process::id().to_string()).stdin(Stdio::piped()).spawn()?;
+    // Not before its end: the other one goes when this one does.
+    let _held = inside.stdin.take();
+    let status = inside.wait()?;
+    if status.success() { Ok(()) } else { Err(format!("the benchmark in its namespace: {status}").into()) }
+}
+
+/// Whoever ends the process outside of the namespace ends all that is in it.
+fn end_with_the_outer() {
+    std::thread::spawn(|| {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(1)
+    });
 }
 
 fn wingmate() -> Result<String> {
