@@ -8,6 +8,7 @@ use crate::model::service::{
     READY_TIMEOUT, Ready, ReadyKind, Restart, STARTSECS, ServiceExtras, ServiceSpec, StopSpec,
 };
 use crate::schedule::Schedule;
+use crate::text::diagnostic::Span;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,6 +66,8 @@ pub struct Readiness {
     pub timeout: Option<Duration>,
     /// It is there and names no kind.
     pub bare: bool,
+    /// Where the unit's own interval stands.
+    pub interval_place: Option<Span>,
 }
 
 /// What `health:` says.
