@@ -5,7 +5,7 @@ use lexopt::Arg;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use wingmate::sys::files::reason;
-use wingmate::sys::stdio;
+use wingmate::sys::{init, stdio, termination};
 use wingmate::text::near::nearest;
 
 /// One applet: a row of the table in `main.rs`.
@@ -271,6 +271,11 @@ impl Line {
         self.given.iter().filter(move |(name, _)| *name == long).map(|(_, value)| value.as_os_str())
     }
 
+    /// How often an option was given on the command line.
+    pub fn times(&self, long: &str) -> usize {
+        self.given.iter().filter(|(name, _)| *name == long).count()
+    }
+
     /// What stood between the options.
     pub fn operands(&self) -> &[OsString] {
         &self.operands
@@ -301,6 +306,10 @@ pub fn fail(applet: &Applet, text: &str) {
 
 /// Says what is wrong with the command line; the status to leave with.
 pub fn wrong_usage(applet: &Applet, text: &str) -> u8 {
+    if init::is_pid_1() && (applet.name == "init" || applet.stands_in()) {
+        // The container's end, and not somebody's who tries something in it.
+        termination::tell(&format!("{text}; exit status {}", applet.wrong_usage_status()));
+    }
     let call = applet.alias.map_or_else(|| applet.call(), str::to_owned);
     stdio::err(&format!("{}: {text}\n{}: try '{call} --help'\n", applet.signature(), applet.signature()));
     applet.wrong_usage_status()

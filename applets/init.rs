@@ -5,7 +5,7 @@ use crate::applet::{Applet, CONFIG, Line, Operands, Opt, print, wrong_usage};
 use std::path::PathBuf;
 use wingmate::model::moment::parse_duration;
 use wingmate::model::settings::Level;
-use wingmate::model::signal::Rewrite;
+use wingmate::model::signal::{BadRewrite, UnknownSignal};
 use wingmate::runtime::boot::{self, Options, Treatment};
 
 pub static APPLET: Applet = Applet {
@@ -199,7 +199,7 @@ enum Manner {
 }
 
 fn run(line: &Line, applet: &Applet, manner: Manner) -> u8 {
-    if line.all("license").next().is_some() {
+    if line.times("license") > 0 {
         return print(applet, LICENSE);
     }
     match options(line, manner) {
@@ -222,42 +222,54 @@ fn options(line: &Line, manner: Manner) -> Result<Options, String> {
     if config.is_none() && line.command().is_none() {
         return Err("there is no command".into());
     }
+    let (mut successes, mut rewrites, mut parent_death) = (Vec::new(), Vec::new(), None);
+    each(line, "expect", 'e', &mut |text| {
+        text.parse().map(|status| successes.push(status)).map_err(|_| not_a_status(text))
+    })?;
+    each(line, "rewrite", 'r', &mut |text| {
+        text.parse().map(|one| rewrites.push(one)).map_err(|e: BadRewrite| e.to_string())
+    })?;
+    each(line, "parent-death", 'p', &mut |text| {
+        parent_death = Some(text.parse().map_err(|error: UnknownSignal| error.to_string())?);
+        Ok(())
+    })?;
     Ok(Options {
         config_named: line.value("config").is_some(),
         log_format: line.parsed("log-format", str::parse)?,
         log_level: level(line, manner, config.is_some())?,
         shutdown_timeout: line.parsed("shutdown-timeout", parse_duration)?,
         command: line.command().map(<[_]>::to_vec),
-        treatment: Treatment { group: group(line, manner), successes: each(line, "expect", 'e', exit_status)? },
-        rewrites: each(line, "rewrite", 'r', str::parse::<Rewrite>)?,
-        warn_of_orphans: line.all("warn-orphans").next().is_some(),
-        parent_death: each(line, "parent-death", 'p', str::parse)?.pop(),
+        treatment: Treatment { group: group(line, manner), successes },
+        rewrites,
+        warn_of_orphans: line.times("warn-orphans") > 0,
+        parent_death,
         config,
         notices,
     })
 }
 
-/// Every value of an option that is known by its letter.
-fn each<T, E: std::fmt::Display>(
+/// Takes every value of an option that is known by its letter.
+fn each(
     line: &Line,
-    long: &str,
+    long: &'static str,
     letter: char,
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Result<Vec<T>, String> {
-    let parsed =
-        |value: &std::ffi::OsStr| parse(&value.to_string_lossy()).map_err(|error| format!("-{letter}: {error}"));
-    line.all(long).map(parsed).collect()
+    take: &mut dyn FnMut(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    for value in line.all(long) {
+        take(&value.to_string_lossy()).map_err(|error| format!("-{letter}: {error}"))?;
+    }
+    Ok(())
 }
 
-fn exit_status(text: &str) -> Result<u8, String> {
-    text.parse().map_err(|_| format!("'{text}' is not an exit status (0 to 255)"))
+fn not_a_status(text: &str) -> String {
+    format!("'{text}' is not an exit status (0 to 255)")
 }
 
 /// Whether the main command's whole group gets the signals. Any value of the others' variables counts, as it does there.
 fn group(line: &Line, manner: Manner) -> bool {
     let dumb = manner == Manner::DumbInit && std::env::var_os("DUMB_INIT_SETSID").is_none_or(|value| value != "0");
-    let asked = line.all("group").next().is_some() || std::env::var_os("TINI_KILL_PROCESS_GROUP").is_some();
-    (dumb || asked) && line.all("single-child").next().is_none()
+    let asked = line.times("group") > 0 || std::env::var_os("TINI_KILL_PROCESS_GROUP").is_some();
+    (dumb || asked) && line.times("single-child") == 0
 }
 
 /// tini's verbosity in our words; each `-v` is one more.
@@ -270,8 +282,8 @@ fn verbosity(text: &str) -> Result<usize, String> {
 /// The level of wingmate's own messages. In the others' manner it is as quiet as they are, `wingmate.yaml` aside.
 fn level(line: &Line, manner: Manner, configured: bool) -> Result<Option<Level>, String> {
     let of = |verbosity: usize| LEVELS.get(verbosity).copied().unwrap_or(Level::Debug);
-    let times = line.all("verbose").count();
-    if times > 0 && line.all("log-level").next().is_none() {
+    let times = line.times("verbose");
+    if times > 0 && line.times("log-level") == 0 {
         return Ok(Some(match manner {
             Manner::Wingmate => of(2 + times),
             Manner::Tini => of(1 + times),

@@ -26,16 +26,14 @@ fn run(line: &Line) -> u8 {
     let [dir] = line.operands() else {
         return wrong_usage(&APPLET, "install takes one directory");
     };
-    match install(Path::new(dir)) {
-        Ok(()) => 0,
-        Err(text) => {
-            fail(&APPLET, &text);
-            1
-        }
-    }
+    install(Path::new(dir)).unwrap_or_else(|text| {
+        fail(&APPLET, &text);
+        1
+    })
 }
 
-fn install(dir: &Path) -> Result<(), String> {
+/// Makes the links that can be made, says why the others can't, and gives the exit status.
+fn install(dir: &Path) -> Result<u8, String> {
     let binary = std::env::current_exe()
         .map_err(|error| format!("cannot find this binary (is /proc mounted?): {}", reason(&error)))?;
     let entries =
@@ -44,11 +42,15 @@ fn install(dir: &Path) -> Result<(), String> {
         return Err(format!("cannot install into '{}': not a directory", dir.display()));
     }
     let names = APPLETS.iter().filter_map(|applet| applet.alias).chain(["wingmate"]);
+    let mut status = 0;
     for name in names {
-        link(&binary, &dir.join(name))
-            .map_err(|error| format!("cannot link '{}': {}", dir.join(name).display(), error))?;
+        let place = dir.join(name);
+        if let Err(error) = link(&binary, &place) {
+            fail(&APPLET, &format!("cannot link '{}': {error}", place.display()));
+            status = 1;
+        }
     }
-    Ok(())
+    Ok(status)
 }
 
 /// Links `place` to `binary`, unless the binary itself is there.

@@ -76,7 +76,7 @@ struct Fleet {
 fn against_the_floor(out: &mut impl Write, fleet: &Fleet) -> Result<()> {
     let Fleet { wingmate, services, rounds, .. } = fleet;
     let plain = [wingmate, "-c", &fleet.config("plain", *services, SILENT, "")?];
-    let limits = "    user: nobody\n";
+    let limits = "    user: nobody\n    rlimits: { nofile: 1024, core: 0 }\n";
     let bound = [wingmate, "-c", &fleet.config("bound", *services, SILENT, limits)?];
     let mut times: [Vec<Duration>; 6] = Default::default();
     for _ in 0..*rounds {

@@ -279,3 +279,18 @@ fn a_path_through_a_file_is_no_directory() {
     let says = "wingmate | error: main: cannot execute './wingmate.yaml/x': not a directory\n";
     assert!(stderr(&output).starts_with(says), "{}", stderr(&output));
 }
+
+#[test]
+fn install_makes_the_links_that_it_can() {
+    let place = Place::new("").file("bin/wmexec", "mine");
+    let output = place.wingmate(&["install", "bin"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), "wingmate: cannot link 'bin/wmexec': something that is no link is there already\n");
+    assert_eq!(fs::read_to_string(place.0.join("bin/wmexec")).unwrap(), "mine");
+    for name in ["wmpidproxy", "wingmate"] {
+        assert_eq!(
+            fs::read_link(place.0.join("bin").join(name)).unwrap(),
+            PathBuf::from(env!("CARGO_BIN_EXE_wingmate"))
+        );
+    }
+}

@@ -107,6 +107,18 @@ fn passes_signals_on_to_a_daemon_in_the_background() {
 }
 
 #[test]
+fn a_daemon_that_is_stopped_goes_on_to_take_a_term() {
+    let world = World::new();
+    let asleep = "( until grep -q '^State:.T' /proc/$$/status; do :; done; echo asleep ) &";
+    let script = format!("trap 'echo bye; exit 5' TERM; echo $$ > $P; {asleep} kill -STOP $$; while :; do wait; done");
+    let mut proxy = world.start(&background(&world, &script));
+    proxy.expect("asleep");
+    proxy.signal(Signal::TERM);
+    proxy.expect("bye");
+    assert_eq!(proxy.wait(), 5);
+}
+
+#[test]
 fn keeps_a_signal_for_the_daemon_that_is_to_come() {
     let world = World::new();
     let script = format!("{TRAPS} echo begun; read x < $D/go; echo $$ > $P; {STAY}");

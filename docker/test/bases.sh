@@ -3,8 +3,9 @@
 #
 #   docker/test/bases.sh busybox TAG    /bin/busybox and nothing else
 #   docker/test/bases.sh debian TAG     bookworm's smallest set with openssh-server, by debootstrap
+#   docker/test/bases.sh stack TAG      the same with nginx-light and postgresql
 #
-# The Debian tree takes half a minute and is kept as a tar file in $XDG_CACHE_HOME (or /var/cache)/wingmate-test.
+# A Debian tree takes half a minute and is kept as a tar file in $XDG_CACHE_HOME (or /var/cache)/wingmate-test.
 set -eu
 
 fail() { printf 'bases: %s\n' "$*" >&2; exit 1; }
@@ -17,19 +18,22 @@ busybox_base() {
 	tar -chf - --transform 's,^,bin/,' -C "$(dirname "$binary")" busybox | docker import - "$tag" >/dev/null
 }
 
-debian_base() {
-	tree=$cache/bookworm-sshd.tar
-	[ -f "$tree" ] || bootstrap "$tree"
+debian_base() { bootstrapped bookworm-sshd openssh-server; }
+stack_base() { bootstrapped bookworm-stack nginx-light,postgresql; }
+
+bootstrapped() { # NAME PACKAGES
+	tree=$cache/$1.tar
+	[ -f "$tree" ] || bootstrap "$tree" "$2"
 	docker import "$tree" "$tag" >/dev/null
 }
 
-bootstrap() { # TAR
+bootstrap() { # TAR PACKAGES
 	[ "$(id -u)" -eq 0 ] || fail "debootstrap is root's"
 	command -v debootstrap >/dev/null || fail "no debootstrap here (packaging/setup.sh installs it)"
 	mkdir -p "$cache"
 	work=$(mktemp -d "$cache/bootstrap.XXXXXX")
 	trap 'rm -rf --one-file-system "$work"' EXIT
-	debootstrap --variant=minbase --include=openssh-server bookworm "$work/tree" >"$work/log" 2>&1 </dev/null || {
+	debootstrap --variant=minbase --include="$2" bookworm "$work/tree" >"$work/log" 2>&1 </dev/null || {
 		tail -n 20 "$work/log" >&2
 		fail "debootstrap failed; the end of its log is above"
 	}
@@ -40,6 +44,6 @@ bootstrap() { # TAR
 }
 
 case $1 in
-	busybox | debian) "$1_base" ;;
-	*) fail "no base '$1' (busybox or debian)" ;;
+	busybox | debian | stack) "$1_base" ;;
+	*) fail "no base '$1' (busybox, debian or stack)" ;;
 esac

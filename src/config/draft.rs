@@ -43,7 +43,6 @@ pub struct Unit {
     pub startsecs: Duration,
     pub backoff: Backoff,
     pub max_restarts: Option<MaxRestarts>,
-    pub success_codes: Vec<u8>,
     pub critical: bool,
     pub pidfile: Option<PathBuf>,
     pub background: Option<bool>,
@@ -125,7 +124,6 @@ impl Unit {
             startsecs: STARTSECS,
             backoff: Backoff::default(),
             max_restarts: None,
-            success_codes: vec![0],
             critical: false,
             pidfile: None,
             background: None,
@@ -190,8 +188,9 @@ impl Unit {
     pub fn into_service(mut self, name: String) -> ServiceSpec {
         let process = self.take_process();
         let mut extras = self.extras;
+        extras.success_codes = extras.success_codes.filter(|codes| *codes != [0]);
         let Readiness { kind, interval, timeout, .. } = self.ready;
-        let pidfile = self.pidfile.map(|path| PidFile { path, timeout: timeout.unwrap_or(PIDFILE_TIMEOUT) });
+        let pidfile = self.pidfile.map(|path| Box::new(PidFile { path, timeout: timeout.unwrap_or(PIDFILE_TIMEOUT) }));
         let usual = if pidfile.is_some() { PIDFILE_TIMEOUT } else { READY_TIMEOUT };
         extras.ready = kind.map(|kind| Ready {
             kind,
@@ -200,7 +199,6 @@ impl Unit {
         });
         let Checks { probe, interval, timeout, retries, start_period } = self.health;
         extras.health = probe.map(|probe| Health { probe, interval, timeout, retries, start_period });
-        self.success_codes.shrink_to_fit();
         ServiceSpec {
             name,
             process,
@@ -210,7 +208,6 @@ impl Unit {
             startsecs: self.startsecs,
             backoff: self.backoff,
             max_restarts: self.max_restarts,
-            success_codes: self.success_codes,
             critical: self.critical,
             stop: self.stop,
             pidfile,

@@ -129,6 +129,11 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 impl Lines {
+    /// Nothing kept.
+    pub const fn new() -> Lines {
+        Lines { kept: Vec::new(), unseen: false }
+    }
+
     /// The pieces of what is kept and `chunk`, none longer than `limit` bytes (at least 4).
     pub fn pieces<'a>(&'a self, chunk: &'a [u8], limit: usize) -> Pieces<'a> {
         Pieces { head: &self.kept, chunk, at: Mark::default(), limit: limit.max(4) }

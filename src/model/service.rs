@@ -19,13 +19,11 @@ pub struct ServiceSpec {
     pub startsecs: Duration,
     pub backoff: Backoff,
     pub max_restarts: Option<MaxRestarts>,
-    /// Exits that are not failures.
-    pub success_codes: Vec<u8>,
     /// When it ends for good, everything stops and its status is wingmate's.
     pub critical: bool,
     pub stop: StopSpec,
     /// Set for a command that forks into the background and writes its pid there.
-    pub pidfile: Option<PidFile>,
+    pub pidfile: Option<Box<PidFile>>,
     /// What has to be so before it starts; the reverse order holds at a stop. By unit name: copies of a service
     /// (`instances`) are units of their own.
     pub depends_on: Vec<Dependency>,
@@ -41,6 +39,8 @@ pub struct ServiceExtras {
     pub health: Option<Health>,
     /// sd_notify's `WATCHDOG=1` must arrive within it.
     pub watchdog: Option<Duration>,
+    /// Exits that are not failures; `None`: 0 alone.
+    pub success_codes: Option<Vec<u8>>,
     /// Exits after which it isn't restarted, whatever `restart` says.
     pub no_restart_codes: Vec<u8>,
     /// Run before the stop signal is sent.
@@ -257,6 +257,7 @@ static PLAIN: ServiceExtras = ServiceExtras {
     ready: None,
     health: None,
     watchdog: None,
+    success_codes: None,
     no_restart_codes: Vec::new(),
     stop_command: None,
     pre_start: None,
@@ -288,7 +289,6 @@ impl ServiceSpec {
             startsecs: STARTSECS,
             backoff: Backoff::default(),
             max_restarts: None,
-            success_codes: vec![0],
             critical: false,
             stop: StopSpec::default(),
             pidfile: None,
@@ -305,6 +305,11 @@ impl ServiceSpec {
     /// The same, to be added to.
     pub fn extras_mut(&mut self) -> &mut ServiceExtras {
         self.extras.get_or_insert_default()
+    }
+
+    /// Exits that are not failures.
+    pub fn success_codes(&self) -> &[u8] {
+        self.extras().success_codes.as_deref().unwrap_or(&[0])
     }
 
     /// Whether it talks sd_notify(3).

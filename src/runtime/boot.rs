@@ -1,8 +1,8 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
+use super::launcher::Launcher;
 use super::outputs::{self, Outputs};
-use super::perform::Launcher;
 use super::supervisor::Loop;
 use super::zones::{Zones, ZonesError};
 use crate::launch::environment::for_units;
@@ -11,16 +11,19 @@ use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
 use crate::model::moment::Wall;
 use crate::model::note::Note;
+use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
 use crate::model::signal::{Rewrite, Signal};
 use crate::schedule::Schedule;
 use crate::schedule::zone::Zone;
 pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
+use crate::sys::descriptors::Spare;
 use crate::sys::files::reason;
+use crate::sys::oom::OomKills;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, processes, stdio, terminal};
+use crate::sys::{clock, descriptors, identity, init, low, processes, stdio, terminal, termination};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -64,10 +67,15 @@ pub(super) enum BootError {
     Zone(#[from] ZonesError),
 }
 
-/// Descriptors that wingmate itself needs, besides the units' pipes.
-const OWN_FILES: u64 = 32;
-/// Both ends of a unit's two log pipes.
+/// Descriptors that wingmate itself needs at most, besides the units': 12 at rest, 4 more where its streams can only
+/// be spliced to, and what a start or a look at an account or a process opens for a moment.
+const OWN_FILES: u64 = 20;
+/// Both ends of a unit's two log pipes. A daemon besides has its pid file or itself watched.
 const FILES_PER_UNIT: u64 = 4;
+
+/// What `memory.oom.group` means here.
+const ALL_AT_ONCE: &str =
+    "memory.oom.group is 1: out of memory, the kernel kills the whole container, wingmate included";
 
 /// Supervises until everything is down; gives the exit status.
 pub fn run(options: Options) -> u8 {
@@ -112,8 +120,20 @@ pub(super) fn note_of(problem: &Problem) -> Note {
 fn refuse(problems: &[Problem], error: Option<&BootError>, budget: Duration) -> u8 {
     let mut why: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     why.extend(error.map(|error| format!("wingmate: {error}\n")));
+    termination::tell(&refusal(problems, error));
     stdio::err_within(&why, budget);
     1
+}
+
+/// The same in one line: the first of several problems, and how many there are besides.
+fn refusal(problems: &[Problem], error: Option<&BootError>) -> String {
+    let mut errors = problems.iter().filter(|problem| problem.severity == Severity::Error).map(Problem::line);
+    let first = error.map(ToString::to_string).or_else(|| errors.next()).unwrap_or_default();
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!("; {more} more"),
+    };
+    format!("{first}{more}; exit status 1")
 }
 
 /// The command line and the environment beat `wingmate.yaml`.
@@ -135,6 +155,9 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let call = |verb| move |errno| BootError::Call { verb, errno };
     let found = init::raise_open_files();
     check_files(&config, init::open_files())?;
+    if !config.services.is_empty() || !config.jobs.is_empty() {
+        low::keep();
+    }
     if let Some(signal) = options.parent_death {
         processes::when_the_parent_ends(signal).map_err(call("ask for a signal at the parent's end"))?;
     }
@@ -159,11 +182,16 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
         open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
         null: descriptors::null().map_err(call("open '/dev/null'"))?,
         terminal: terminal::is_there(),
+        spare: Spare::new().map_err(call("keep a descriptor in reserve"))?,
     };
     let signals = Signals::new().map_err(call("make a descriptor for signals"))?;
     let notices = std::mem::take(&mut options.notices);
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
+    prepared.oom_kills = OomKills::find();
+    if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
+        prepared.say(&Note::new(Level::Info, ALL_AT_ONCE));
+    }
     for notice in notices {
         prepared.say(&Note::new(Level::Debug, notice));
     }
@@ -173,14 +201,27 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     Ok(prepared)
 }
 
-/// Told before anything starts, not when some later start fails.
+/// Told before anything starts, not when some later start fails. What a plain init lacks shows at once.
 pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
-    let units = config.services.len() + config.jobs.len();
-    let needed = OWN_FILES + FILES_PER_UNIT * units as u64;
+    let units = (config.services.len() + config.jobs.len()) as u64;
+    let needed = OWN_FILES + FILES_PER_UNIT * units + config.services.iter().map(files_besides).sum::<u64>();
     match limit {
-        Some(limit) if limit < needed => Err(BootError::Files { needed, limit }),
+        Some(limit) if units > 0 && limit < needed => Err(BootError::Files { needed, limit }),
         Some(_) | None => Ok(()),
     }
+}
+
+/// What a service needs besides its log pipes: a daemon has its pid file or itself watched, who notifies a socket, who
+/// says that it is ready on a descriptor a pipe, who is probed a connection.
+fn files_besides(service: &ServiceSpec) -> u64 {
+    let extras = service.extras();
+    let ready = match extras.ready.as_ref().map(|ready| &ready.kind) {
+        Some(ReadyKind::Fd(_)) => 2,
+        Some(ReadyKind::Probe(_)) => 1,
+        Some(ReadyKind::Notify | ReadyKind::Log(_)) | None => 0,
+    };
+    let parts = [service.pidfile.is_some(), service.notifies(), extras.health.is_some()];
+    ready + parts.into_iter().map(u64::from).sum::<u64>()
 }
 
 /// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.

@@ -26,7 +26,7 @@ impl Loop {
                 token if Outputs::owns(token) => self.outputs.ready(*one, &self.poller, now),
                 token if token.kind() == FILES => self.pid_file_ready(token.low(), now),
                 token if token.kind() == DAEMONS => self.daemon_ready(token.low(), now),
-                token if token.kind() == NOTICES => _ = self.hear(UnitId(token.low()), false, now),
+                token if token.kind() == NOTICES => self.hear(UnitId(token.low()), false, now),
                 token if token.kind() == READY_LINES => self.read_line(UnitId(token.low())),
                 token if token.kind() == MAINS => self.look_at_main(UnitId(token.low()), now),
                 token if token.kind() == PROBES => self.go_on_probing(Some(token.low()), now),
@@ -75,7 +75,8 @@ impl Loop {
             }
             return self.events.push(Event::OrphanReaped);
         };
-        if self.hear(unit, true, now) {
+        self.hear(unit, true, now);
+        if self.events.iter().any(|event| matches!(event, Event::Notified { .. })) {
             // Another process may be the main one by its last word: that decides what becomes of its group.
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
@@ -93,6 +94,7 @@ impl Loop {
 
     /// A unit's process has ended: what it has written comes before the news of it.
     pub(super) fn tell_end(&mut self, unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, now: Now) {
+        let exit = exit.map(|exit| self.judged(unit, exit));
         let group_lives = processes::group_lives(pid);
         let lingering = self.lingering(unit, exit);
         self.outputs.drain(unit, &self.poller, now);
@@ -100,5 +102,16 @@ impl Loop {
         self.hear(unit, true, now);
         self.read_line(unit);
         self.events.push(Event::Exited { unit, life, pid, exit, group_lives, lingering });
+    }
+
+    /// A SIGKILL that wingmate didn't send, while the kernel killed for want of memory, was the kernel's.
+    fn judged(&self, unit: UnitId, exit: Exit) -> Exit {
+        let killed = matches!(exit, Exit::Signal { signal: Signal::KILL, .. });
+        match (&self.oom_kills, self.oom_kills_before.get(&unit)) {
+            (Some(kills), Some(before)) if killed && !self.supervisor.sent_kill(unit) && kills.count() > *before => {
+                Exit::OutOfMemory
+            }
+            _ => exit,
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Loop {
     pub(super) fn forget_main(&mut self, unit: UnitId) {
         let Some(main) = self.mains.remove(&unit) else { return };
         let pid = main.daemon.pid();
-        if !processes::facts(pid).is_some_and(|facts| facts.parent == Some(processes::own())) {
+        if processes::facts(pid).is_none_or(|facts| facts.parent != Some(processes::own())) {
             self.children.remove(&pid);
         }
     }

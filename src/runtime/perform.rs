@@ -1,45 +1,29 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
+use super::launcher::other;
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
-use crate::launch::accounts::Accounts;
 use crate::launch::environment::Variable;
-use crate::launch::plan::{Context, Ids, Plan};
-use crate::launch::step::Limit;
-use crate::model::command::ProcessSpec;
 use crate::model::moment::Now;
 use crate::model::note::Note;
+use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
-use crate::sys::descriptors::Descriptors;
 use crate::sys::fault::reason;
-use crate::sys::{identity, processes, spawn};
+use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, OwnedFd};
-
-/// What every launch needs besides its unit's definition.
-pub struct Launcher {
-    /// What units inherit.
-    pub environment: Vec<Variable>,
-    pub ids: Ids,
-    /// The limit on open files that wingmate found, if it raised its own.
-    pub open_files: Option<Limit>,
-    /// What a unit reads.
-    pub null: OwnedFd,
-    /// Whether wingmate has a terminal to give to the main command.
-    pub terminal: bool,
-}
+use std::os::fd::RawFd;
 
 impl Loop {
     /// Does one thing.
     pub(super) fn perform(&mut self, action: Action, now: Now) {
         match action {
-            Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref()),
+            Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref(), now),
             Action::Probe { unit, life, purpose, timeout } => self.probe(Of { unit, life, purpose }, timeout, now),
             Action::ForgetProbes { unit, life } => self.probes.forget(unit, life),
             Action::Notify(text) => self.tell_manager(text),
@@ -57,19 +41,32 @@ impl Loop {
             Action::Say(note) => self.outputs.say(&note, &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
-            Action::Leave { status, words } => {
+            Action::Leave { status, words, asked } => {
+                if status != 0 || !asked {
+                    termination::tell(&words.text);
+                }
                 self.outputs.say_last(&words, now);
                 self.leave = Some(status);
             }
         }
     }
 
-    fn launch(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>) {
-        let prepared = match part {
-            Part::Program => self.prepare_adoption(unit, life).map_err(|error| other(error.to_string())),
-            Part::PreStart | Part::StopCommand { .. } | Part::PostStop => Ok(()),
-        };
-        let started = prepared.and_then(|()| self.start(unit, life, part, due));
+    fn launch(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) {
+        if let (Some(kills), Part::PreStart | Part::Program) = (&self.oom_kills, part) {
+            self.oom_kills_before.insert(unit, kills.count());
+        }
+        let mut started = self.begin(unit, life, part, due, now);
+        // What wasn't found isn't there with one more descriptor either.
+        if matches!(&started, Err(fault) if fault.kind != FaultKind::NotFound) {
+            if let Some(errno) = self.launcher.spare.lend() {
+                let text = format!("starting with the descriptor in reserve: {}", reason(errno));
+                self.say(&Note::new(Level::Warn, text).about(self.supervisor.name(unit)));
+                started = self.begin(unit, life, part, due, now);
+                if let Err(errno) = self.launcher.spare.take_back() {
+                    self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
+                }
+            }
+        }
         if part == Part::Program {
             self.notices.started(unit, started.as_ref().ok().copied());
         }
@@ -83,26 +80,38 @@ impl Loop {
         self.events.push(event);
     }
 
-    fn start(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>) -> Result<Pid, Fault> {
+    fn begin(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
+        if part == Part::Program {
+            self.prepare_adoption(unit, life).map_err(|error| other(error.to_string()))?;
+        }
+        self.start(unit, life, part, due, now)
+    }
+
+    fn start(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
         let mut extra = extra(part, due);
         if part == Part::Program {
             self.prepare_signs(unit, life, &mut extra)?;
         }
         let Some(spec) = self.supervisor.process(unit, part) else { return Err(other("no such unit".into())) };
-        let plan = self.launcher.plan(&spec, self.supervisor.is_main(unit), &extra)?;
-        if let Some((user, group)) = plan.owner(&self.launcher.ids) {
+        let taken = self.supervisor.spec(unit).and_then(ready_descriptor);
+        let prepared = self.launcher.prepare(&spec, self.supervisor.is_main(unit), &extra, taken)?;
+        for notice in &prepared.plan.notices {
+            let note = Note::new(Level::Debug, notice.to_string()).about(self.supervisor.name(unit));
+            self.outputs.say(&note, &self.poller, now);
+        }
+        if let Some((user, group)) = prepared.plan.owner(&self.launcher.ids) {
             self.outputs.give(unit, user.raw(), group.raw());
             if part == Part::Program {
                 self.notices.give(unit, user.raw(), group.raw()).map_err(|errno| failed("notify socket", errno))?;
             }
         }
         let stdio = match self.outputs.child_ends(unit) {
-            Some([out, err]) => [Some(self.launcher.null.as_fd()), Some(out), Some(err)],
-            None => [None, None, None],
+            Some([out, err]) => [prepared.stdin(&self.launcher.null), Some(out), Some(err)],
+            None if self.supervisor.is_main(unit) => [None; 3],
+            None => [prepared.stdin(&self.launcher.null), None, None],
         };
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
-        let others = line.as_slice();
-        spawn::spawn(&plan, &Descriptors { stdio, others }).map_err(|fault| {
+        prepared.start(stdio, line).map_err(|fault| {
             let kind = match fault.status() {
                 Some(127) => FaultKind::NotFound,
                 Some(_) => FaultKind::NotExecutable,
@@ -136,20 +145,10 @@ impl Loop {
     }
 }
 
-impl Launcher {
-    pub(super) fn plan(&self, spec: &ProcessSpec, main: bool, extra: &[Variable]) -> Result<Plan, Fault> {
-        // Read at each start: an earlier unit may have made the user.
-        let accounts = if Accounts::needed(spec) { identity::accounts() } else { Accounts::NONE };
-        let context = Context {
-            environment: &self.environment,
-            secrets: &[],
-            extra,
-            accounts: &accounts,
-            ids: &self.ids,
-            open_files: self.open_files,
-            foreground: main && self.terminal,
-        };
-        Plan::new(spec, &context).map_err(|error| other(error.to_string()))
+fn ready_descriptor(spec: &ServiceSpec) -> Option<RawFd> {
+    match spec.extras().ready.as_ref()?.kind {
+        ReadyKind::Fd(number) => Some(number),
+        ReadyKind::Probe(_) | ReadyKind::Log(_) | ReadyKind::Notify => None,
     }
 }
 
@@ -170,8 +169,4 @@ fn extra(part: Part, due: Option<&Due>) -> Vec<Variable> {
 /// One of the things that a unit needs to give signs with can't be had.
 pub(super) fn failed(what: &str, errno: Errno) -> Fault {
     other(format!("cannot make its {what}: {}", reason(errno)))
-}
-
-fn other(text: String) -> Fault {
-    Fault { kind: FaultKind::Other, text }
 }

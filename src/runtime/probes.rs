@@ -17,7 +17,7 @@ mod exchange;
 #[cfg(test)]
 mod tests;
 
-use super::perform::Launcher;
+use super::launcher::Launcher;
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Now, Spoken};
@@ -63,7 +63,6 @@ pub struct Probes {
 #[derive(Debug)]
 struct One {
     of: Of,
-    until: Mono,
     timeout: Duration,
     attempt: Attempt,
 }
@@ -86,7 +85,7 @@ impl Probes {
         let until = around.now.mono + timeout;
         match Attempt::begin(probe, program, until, Token(self.kind.0 | u64::from(key)), around) {
             Ok(attempt) => {
-                self.under_way.insert(key, One { of, until, timeout, attempt });
+                self.under_way.insert(key, One { of, timeout, attempt });
                 self.go_on(key, around);
             }
             Err(outcome) => self.answer(of, outcome),
@@ -101,6 +100,12 @@ impl Probes {
                 self.drop_one(key);
             }
         }
+    }
+
+    /// None is answered any more.
+    pub fn end(&mut self) {
+        let keys: Vec<u32> = self.under_way.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.drop_one(key));
     }
 
     /// Something of a probe is ready.
@@ -120,7 +125,7 @@ impl Probes {
             self.under_way.iter().filter(|(_, one)| one.attempt.deadline() <= now).map(|(key, _)| *key).collect();
         for key in due {
             self.go_on(key, around);
-            let Some(one) = self.under_way.get_mut(&key).filter(|one| one.until <= now) else { continue };
+            let Some(one) = self.under_way.get_mut(&key).filter(|one| one.attempt.until <= now) else { continue };
             let why = one.attempt.why().unwrap_or_else(|| format!("no answer within {}", Spoken(one.timeout)));
             let of = one.of;
             self.drop_one(key);

@@ -257,6 +257,10 @@ impl<'a> Loop<'a> {
                     reason(&errno.into())
                 )),
             }
+            if signal == Signal::TERM {
+                // Whoever is stopped takes it when it goes on only.
+                let _ = daemon.signal(Signal::CONT);
+            }
             self.asked |= STOPS.contains(&signal);
         } else if self.machine.awaits() && STOPS.contains(&signal) && !self.machine.hands_over() {
             return self.cancel(signal, now);

@@ -28,7 +28,10 @@ impl Rehearsal {
     /// With this process's environment and the accounts as they are now.
     pub fn new() -> Rehearsal {
         let environment = for_units(std::env::vars_os());
-        Rehearsal { environment, accounts: identity::accounts(), ids: identity::ids() }
+        let ids = identity::ids();
+        // What may be kept is the container's to say, not that of whoever asks.
+        let ids = Ids { permitted: ids.known, ..ids };
+        Rehearsal { environment, accounts: identity::accounts(), ids }
     }
 
     /// Why a service, or a command beside it, could not be started now.

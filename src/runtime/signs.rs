@@ -12,6 +12,7 @@ use crate::model::note::Note;
 use crate::model::service::{Probe, ReadyKind, ServiceSpec};
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
+use crate::model::table::Table;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Part, Purpose};
 use crate::supervise::event::{Event, Fault, Message};
@@ -66,7 +67,9 @@ impl Loop {
     pub(super) fn prepare_signs(&mut self, unit: UnitId, life: Life, told: &mut Vec<Variable>) -> Result<(), Fault> {
         self.forget_main(unit);
         let Some(spec) = self.supervisor.spec(unit) else { return Ok(()) };
-        if spec.notifies() {
+        if !spec.notifies() {
+            self.notices.forget(unit);
+        } else {
             // Who it will be isn't known yet.
             let other = spec.process.identity.user.is_some();
             let name = self.notices.listen(unit, life, other, &self.poller);
@@ -85,28 +88,38 @@ impl Loop {
         Ok(())
     }
 
-    /// Takes what a unit says on its notify socket; `last`: all that an ended process may have said. Tells whether
-    /// there was something.
-    pub(super) fn hear(&mut self, unit: UnitId, last: bool, now: Now) -> bool {
-        let Some((life, said)) = self.notices.hear(unit, last) else { return false };
-        let heard = !said.is_empty();
+    /// Takes what a unit says on its notify socket; `last`: all that an ended process may have said.
+    pub(super) fn hear(&mut self, unit: UnitId, last: bool, now: Now) {
+        let Some((life, said)) = self.notices.hear(unit, last) else { return };
         for one in said {
             match one {
                 Said::Message(message) => self.events.push(Event::Notified { unit, life, message }),
-                Said::MainPid(pid) if self.notices.is_news(unit, pid) => match self.watch_main(unit, life, pid, now) {
-                    Ok(group) => {
-                        let message = Message::MainPid { pid, group };
-                        self.events.push(Event::Notified { unit, life, message });
+                Said::MainPid(pid) if self.supervisor.pidfile(unit).is_none() && self.notices.is_news(unit, pid) => {
+                    match self.watch_main(unit, life, pid, now) {
+                        Ok(group) => {
+                            let message = Message::MainPid { pid, group };
+                            self.events.push(Event::Notified { unit, life, message });
+                        }
+                        Err(why) => self.remark(unit, &format!("MAINPID={pid} isn't taken: {why}"), now),
                     }
-                    Err(why) => self.remark(unit, &format!("MAINPID={pid} isn't taken: {why}"), now),
-                },
+                }
+                // Not news; and a daemon's pid is what its pid file says.
                 Said::MainPid(_) => {}
                 Said::Dropped(why) => {
                     self.remark(unit, &format!("a message on its notify socket is dropped: {why}"), now)
                 }
             }
         }
-        heard
+    }
+
+    /// Nobody is listened to any more.
+    pub(super) fn end_signs(&mut self) {
+        let units: Vec<UnitId> = self.supervisor.names().map(|(unit, _)| unit).collect();
+        for unit in units {
+            self.notices.forget(unit);
+        }
+        self.mains = Table::new();
+        self.probes.end();
     }
 
     /// Reads what came on the descriptor of `ready.fd`.

@@ -5,10 +5,10 @@
 
 use super::adoption::Adoption;
 use super::boot::Options;
+use super::launcher::Launcher;
 use super::mains::Main;
 use super::notify::Notices;
 use super::outputs::Outputs;
-use super::perform::Launcher;
 use super::probes::Probes;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
@@ -19,6 +19,7 @@ use crate::supervise::Supervisor;
 use crate::supervise::event::Event;
 use crate::sys::clock;
 use crate::sys::files::reason;
+use crate::sys::oom::OomKills;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::signals::Signals;
 use crate::sys::timer::{BootTimer, WallTimer};
@@ -58,6 +59,9 @@ pub struct Loop {
     pub(super) options: Options,
     /// Which unit's life each child belongs to.
     pub(super) children: Table<Pid, (UnitId, Life)>,
+    /// The kernel's out-of-memory kills, where they are counted, and how many there were when each unit began.
+    pub(super) oom_kills: Option<OomKills>,
+    pub(super) oom_kills_before: Table<UnitId, u64>,
     /// Services that fork into the background.
     pub(super) adoptions: Table<UnitId, Adoption>,
     pub(super) probes: Probes,
@@ -95,6 +99,8 @@ impl Loop {
             launcher,
             options,
             children: Table::new(),
+            oom_kills: None,
+            oom_kills_before: Table::new(),
             adoptions: Table::new(),
             probes: Probes::new(PROBES),
             notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),
@@ -113,7 +119,10 @@ impl Loop {
             let now = clock::now();
             self.settle(now);
             if let Some(status) = self.leave {
-                return self.last_words(status);
+                let status = self.last_words(status);
+                // The kernel takes thousands of descriptors back in less time than it takes to close them one by one.
+                std::mem::forget(self);
+                return status;
             }
             self.wait(self.deadline(), &mut ready);
             self.gather(&ready, clock::now());
@@ -176,6 +185,7 @@ impl Loop {
 
     /// Writes what is still to be written, as long as there is time and nobody asks again, and ends.
     fn last_words(&mut self, status: u8) -> u8 {
+        self.end_signs();
         let mut until = self.supervisor.leaves_at().unwrap_or_else(clock::mono);
         let mut ready = Vec::new();
         loop {

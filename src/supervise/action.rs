@@ -38,8 +38,8 @@ pub enum Action {
     SignalRest(Signal),
     /// Look how many of them there are; answered by `Rest`.
     CountRest,
-    /// Leave with this status; `words` are the very last line of the log.
-    Leave { status: u8, words: Note },
+    /// Leave with this status; `words` are the very last line of the log. `asked`: somebody wanted it so.
+    Leave { status: u8, words: Note, asked: bool },
 }
 
 /// Which of a unit's commands is meant.

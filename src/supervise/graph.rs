@@ -52,6 +52,28 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// For each unit whether something that depends on it, directly or through others, is `busy`. `levels`: of all units,
+    /// by number.
+    pub fn held_up(&self, levels: &[usize], busy: impl Fn(UnitId) -> bool) -> Vec<bool> {
+        let mut held_up = vec![false; levels.len()];
+        if self.needed_by.is_empty() {
+            return held_up;
+        }
+        let level = |unit: &UnitId| levels.get(unit.0 as usize).copied().unwrap_or_default();
+        let mut needed: Vec<UnitId> = self.needed_by.keys().copied().collect();
+        needed.sort_by_key(level);
+        for unit in needed {
+            let by = self.needed_by(unit).iter();
+            let any = by.copied().any(|by| busy(by) || held_up.get(by.0 as usize).copied().unwrap_or_default());
+            if let Some(held_up) = held_up.get_mut(unit.0 as usize) {
+                *held_up = any;
+            }
+        }
+        held_up
+    }
+}
+
 fn push<T>(table: &mut Table<UnitId, Vec<T>>, unit: UnitId, value: T) {
     match table.get_mut(&unit) {
         Some(row) => row.push(value),
@@ -73,5 +95,18 @@ mod tests {
         assert_eq!(graph.levels(4), [0, 1, 2, 0]);
         assert_eq!(graph.needed_by(UnitId(2)), [UnitId(0), UnitId(1)]);
         assert_eq!(graph.needs(UnitId(3)), []);
+    }
+
+    #[test]
+    fn who_is_busy_holds_up_all_below_it() {
+        let mut graph = Graph::default();
+        // 0 needs 1, 1 needs 2; 3 needs 2.
+        for (unit, needs) in [(0, 1), (1, 2), (3, 2)] {
+            graph.add(UnitId(unit), UnitId(needs), Condition::Ready);
+        }
+        let levels = graph.levels(4);
+        assert_eq!(graph.held_up(&levels, |unit| unit.0 == 0), [false, true, true, false]);
+        assert_eq!(graph.held_up(&levels, |unit| unit.0 == 3), [false, false, true, false]);
+        assert_eq!(graph.held_up(&levels, |_| false), [false; 4]);
     }
 }

@@ -185,7 +185,7 @@ impl Service {
     }
 
     pub(super) fn succeeded(&self, exit: Exit) -> bool {
-        matches!(exit, Exit::Code(code) if self.spec.success_codes.contains(&code))
+        matches!(exit, Exit::Code(code) if self.spec.success_codes().contains(&code))
     }
 
     /// Whether the last end is one after which it isn't restarted, whatever `restart` says.

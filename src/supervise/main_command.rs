@@ -45,6 +45,8 @@ pub struct MainCommand {
     unit: UnitId,
     life: Life,
     state: State,
+    /// Somebody's signal for it was SIGKILL, by a rewrite.
+    passed_kill: bool,
     /// Its time ran out.
     pub overran: bool,
 }
@@ -82,7 +84,7 @@ impl MainCommand {
     /// A main command that waits to be started.
     pub fn new(unit: UnitId, process: ProcessSpec, treatment: Treatment) -> MainCommand {
         let state = State::Waiting { kept: Vec::new() };
-        MainCommand { process, treatment, unit, life: Life::default(), state, overran: false }
+        MainCommand { process, treatment, unit, life: Life::default(), state, passed_kill: false, overran: false }
     }
 
     /// What an exit status of its counts as.
@@ -126,6 +128,7 @@ impl MainCommand {
 
     /// A signal for it.
     pub fn pass(&mut self, signal: Signal, actions: &mut Vec<Action>) {
+        self.passed_kill |= signal == Signal::KILL;
         match &mut self.state {
             State::Waiting { kept } | State::Starting { kept } if kept.len() < KEPT => kept.push(signal),
             State::Running { pid, .. } => {
@@ -217,7 +220,7 @@ impl MainCommand {
 
     /// Whether wingmate itself sent SIGKILL to what runs of it.
     pub fn sent_kill(&self) -> bool {
-        matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
+        self.passed_kill || matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
     }
 
     /// When it has something to do.

@@ -264,9 +264,7 @@ impl Supervisor {
         if self.shutdown.is_none() {
             self.look_for_an_end(now);
         }
-        for unit in self.timers.due(now.mono) {
-            self.with(unit, |machine, actions| machine.expire(now.mono, actions));
-        }
+        self.expire(now.mono);
         if self.shutdown.is_none() {
             for firing in self.queue.due(now) {
                 self.fire(firing.job, firing.scheduled, firing.missed);
@@ -279,6 +277,14 @@ impl Supervisor {
         }
         if self.shutdown.is_some() {
             self.go_on_stopping(now.mono);
+        }
+        // Who was told to stop and has no time for it.
+        self.expire(now.mono);
+    }
+
+    fn expire(&mut self, now: Mono) {
+        for unit in self.timers.due(now) {
+            self.with(unit, |machine, actions| machine.expire(now, actions));
         }
     }
 

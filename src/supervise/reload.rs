@@ -204,11 +204,11 @@ impl Supervisor {
             return;
         }
         reload.stopping.retain(|unit| !self.is_down(*unit));
-        let waits = |unit: &UnitId| {
-            let mut needed_by = reload.before.needed_by(*unit).iter();
-            needed_by.any(|by| reload.stopping.contains(by) || reload.to_stop.contains(by))
-        };
-        let (later, due): (Vec<UnitId>, Vec<UnitId>) = reload.to_stop.iter().partition(|unit| waits(unit));
+        let levels = reload.before.levels(self.units.len());
+        let goes = |unit: UnitId| reload.stopping.contains(&unit) || reload.to_stop.contains(&unit);
+        let held_up = reload.before.held_up(&levels, goes);
+        let waits = |unit: &&UnitId| held_up.get(unit.0 as usize).copied().unwrap_or_default();
+        let (later, due): (Vec<UnitId>, Vec<UnitId>) = reload.to_stop.iter().partition(waits);
         reload.to_stop = later;
         for unit in due {
             self.with(unit, |machine, actions| {

@@ -36,7 +36,10 @@ impl Supervisor {
                 }
             }),
             None => match signal {
-                Signal::HUP => self.ask_for_reload(),
+                Signal::HUP => {
+                    self.say(Level::Info, "SIGHUP: reading the configuration again".into());
+                    self.ask_for_reload();
+                }
                 Signal::USR1 => self.log_status(now),
                 Signal::USR2 => self.say(Level::Info, "SIGUSR2: no log files to reopen".into()),
                 other => self.say(Level::Debug, format!("{other}: ignored")),

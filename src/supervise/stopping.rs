@@ -130,9 +130,11 @@ impl Supervisor {
         }
         let first = peopled.first().copied().unwrap_or_default();
         let wave = |unit: UnitId| shutdown.waves.get(unit.0 as usize).copied().unwrap_or_default();
+        // Also through those between that are down already: a oneshot that is done.
+        let held_up = self.graph.held_up(&shutdown.waves, |unit| !self.is_down(unit));
         let is_due = |unit: UnitId| match wave(unit) {
             0 => true,
-            _ => !first && self.graph.needed_by(unit).iter().all(|by| self.is_down(*by)),
+            _ => !first && !held_up.get(unit.0 as usize).copied().unwrap_or_default(),
         };
         let (due, later): (Vec<UnitId>, Vec<UnitId>) = shutdown.pending.iter().partition(|unit| is_due(**unit));
         let left = |wave: usize| peopled.iter().skip(wave).filter(|peopled| **peopled).count();
@@ -218,6 +220,7 @@ impl Supervisor {
         text += &format!("; exit status {status}");
         let level = if status == 0 && overran.is_empty() { Level::Info } else { Level::Error };
         let words = Note { status: Some(status), ..Note::new(level, text) };
-        self.actions.push(Action::Leave { status, words });
+        let asked = matches!(shutdown.reason, Reason::Asked(_));
+        self.actions.push(Action::Leave { status, words, asked });
     }
 }

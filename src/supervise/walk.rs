@@ -237,7 +237,8 @@ fn check(world: &World, seed: u64, by: Option<Mono>) {
         let next = world.supervisor.next_deadline();
         assert!(
             next.is_none_or(|at| at > world.now.mono),
-            "seed {seed}: a timer that is never done: {:?}",
+            "seed {seed}: a timer that is never done: {:?}: {:?}",
+            world.supervisor.table().filter(|(_, unit)| unit.deadline() == next).collect::<Vec<_>>(),
             world.story
         );
         // Who is down has nothing that runs, and no timer.

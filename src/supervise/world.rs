@@ -323,7 +323,7 @@ impl World {
                 events.push(self.rest());
             }
             Action::CountRest => events.push(self.rest()),
-            Action::Leave { status, words } => {
+            Action::Leave { status, words, .. } => {
                 self.note(words.text);
                 self.left = Some(status);
             }

@@ -147,6 +147,7 @@ fn sender(header: &libc::msghdr) -> Option<Sender> {
         let mut message = libc::CMSG_FIRSTHDR(header);
         while let Some(found) = message.as_ref() {
             let data = libc::CMSG_DATA(message);
+            #[allow(clippy::unnecessary_cast)] // musl has another type for it
             let length = (found.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
             match (found.cmsg_level, found.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= size_of::<libc::ucred>() => {

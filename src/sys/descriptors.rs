@@ -4,13 +4,14 @@
 //! Unsafe: close_range(2) and bare descriptor numbers, for which rustix has no safe interface.
 #![allow(unsafe_code)]
 
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, Result};
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The first descriptor that isn't a standard stream.
-const FIRST: RawFd = 3;
+pub(super) const FIRST: RawFd = 3;
 
 /// Marks every descriptor from 3 on close-on-exec. Called once at start, before wingmate opens any.
 pub fn mark_inherited() {
@@ -51,6 +52,42 @@ pub fn null() -> Result<OwnedFd> {
         .or_else(|_| pipe_with(PipeFlags::CLOEXEC).map(|(read, _)| read))
 }
 
+/// One descriptor kept in reserve: when there are no more to be had, a start can still open a file.
+#[derive(Debug)]
+pub struct Spare(Option<OwnedFd>);
+
+impl Spare {
+    /// Takes one.
+    pub fn new() -> Result<Spare> {
+        reserve().map(|fd| Spare(Some(fd)))
+    }
+
+    /// Something failed. If there is no other descriptor to be had: lets this one go, for one more try, and gives the
+    /// kernel's reason. It is to be taken back after that.
+    pub fn lend(&mut self) -> Option<Errno> {
+        match reserve() {
+            Ok(fd) => {
+                // It may have been lost.
+                self.0.get_or_insert(fd);
+                None
+            }
+            Err(errno @ (Errno::MFILE | Errno::NFILE)) => self.0.take().map(|_| errno),
+            Err(_) => None,
+        }
+    }
+
+    /// Takes one again, if it wasn't used up.
+    pub fn take_back(&mut self) -> Result<()> {
+        self.0 = Some(reserve()?);
+        Ok(())
+    }
+}
+
+/// An eventfd: it takes a place in the system's table of open files too, and needs no file system.
+fn reserve() -> Result<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC)
+}
+
 /// What a child gets: nothing but this.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Descriptors<'a> {
@@ -76,7 +113,7 @@ impl<'a> Descriptors<'a> {
 /// One descriptor on its way into a child.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wire {
-    source: RawFd,
+    pub source: RawFd,
     pub target: RawFd,
 }
 
@@ -105,6 +142,7 @@ pub(super) fn redirect(wires: &mut [Wire]) -> std::result::Result<(), (RawFd, Er
     }
     Ok(())
 }
+
 /// A copy of `source` at a number that is nobody's target. It closes itself at exec, as do those tried on the way.
 fn aside(source: RawFd, wires: &[Wire]) -> Result<RawFd> {
     let mut free = FIRST - 1;
@@ -123,4 +161,42 @@ fn is_target(wires: &[Wire], number: RawFd) -> bool {
 
 fn check(result: i32) -> Result<i32> {
     if result < 0 { Err(super::last_errno()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    use std::fs::File;
+    use std::process::Command;
+
+    #[test]
+    fn what_is_kept_in_reserve_is_there_when_nothing_else_is() {
+        const WITHIN: &str = "WINGMATE_TEST_SPARE";
+        if std::env::var_os(WITHIN).is_none() {
+            // The limit holds for a whole process.
+            let again = ["sys::descriptors::tests::what_is_kept_in_reserve_is_there_when_nothing_else_is", "--exact"];
+            let output = Command::new(std::env::current_exe().unwrap()).args(again).env(WITHIN, "1").output().unwrap();
+            return assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        }
+        let mut spare = Spare::new().unwrap();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(40), maximum: Some(40) }).unwrap();
+        let open = || File::open("/dev/null");
+        assert_eq!(spare.lend(), None, "there are others");
+        let _all: Vec<File> = std::iter::from_fn(|| open().ok()).collect();
+        for _ in 0..2 {
+            assert!(open().is_err());
+            assert_eq!(spare.lend(), Some(Errno::MFILE));
+            drop(open().unwrap());
+            spare.take_back().unwrap();
+        }
+        spare.lend();
+        let kept = open().unwrap();
+        assert_eq!(spare.take_back(), Err(Errno::MFILE));
+        assert_eq!(spare.lend(), None, "it is lost");
+        drop(kept);
+        assert_eq!(spare.lend(), None, "it is there again");
+        assert!(open().is_err());
+        assert_eq!(spare.lend(), Some(Errno::MFILE));
+    }
 }

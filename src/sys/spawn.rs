@@ -14,6 +14,7 @@
 use super::descriptors::{Descriptors, Wire, redirect};
 use super::exec::{Image, Refusal};
 use super::fault::Fault;
+use super::low::{self, leave_all_from};
 use super::mask::{Found, Mask};
 use super::{last_errno, steps};
 use crate::launch::plan::Plan;
@@ -34,20 +35,29 @@ pub fn spawn(plan: &Plan, descriptors: &Descriptors<'_>) -> Result<Pid, Fault> {
 
 /// The same with another mask and another disposition of SIGPIPE.
 pub(super) fn spawn_as(plan: &Plan, descriptors: &Descriptors<'_>, signals: Found) -> Result<Pid, Fault> {
-    let wires = descriptors.wires();
-    let mut child = Child { image: Image::new(plan), steps: &plan.steps, wires, signals, report: None };
+    let image = Image::new(plan);
     // The lock also keeps two children from sharing the stack or the dumpable flag in a program with threads.
     let mut stack = STACK.lock().unwrap_or_else(PoisonError::into_inner);
     let top = stack.top().map_err(|errno| Fault::Fork { errno })?;
+    let mut low = low::kept();
+    let held = low.as_mut().and_then(|low| Some((low.hold(descriptors)?, low.end())));
+    let (wires, leave_from, files) = match held {
+        Some((wires, end)) => (wires, Some(end), libc::CLONE_FILES),
+        None => (descriptors.wires(), None, 0),
+    };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | files | libc::SIGCHLD;
+    let mut child = Child { image, steps: &plan.steps, wires, leave_from, signals, report: None };
     let dumpable = Dumpable::before(plan);
     let mask = Mask::ALL.set();
     // SAFETY: `top` is the upper end of a stack that nobody else uses; the child has ended or left our memory by
     // exec when clone returns, so `child` outlives it, and nobody else looks at it meanwhile.
-    let raw =
-        unsafe { libc::clone(enter, top, libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD, (&raw mut child).cast()) };
+    let raw = unsafe { libc::clone(enter, top, flags, (&raw mut child).cast()) };
     let errno = last_errno();
     mask.set();
     dumpable.restore();
+    if let Some(low) = low.as_mut() {
+        low.release();
+    }
     let Some(pid) = Pid::from_raw(raw) else { return Err(Fault::Fork { errno }) };
     match child.report {
         None => Ok(pid),
@@ -63,6 +73,8 @@ struct Child<'a> {
     image: Image<'a>,
     steps: &'a [Step],
     wires: Vec<Wire>,
+    /// Our table of descriptors is shared until the child leaves those from here on to us.
+    leave_from: Option<RawFd>,
     signals: Found,
     report: Option<Failure>,
 }
@@ -99,7 +111,11 @@ extern "C" fn enter(child: *mut c_void) -> c_int {
 
 impl Child<'_> {
     fn run(&mut self) -> Failure {
-        if let Err((number, errno)) = redirect(&mut self.wires) {
+        let alone = self.leave_from.map_or(Ok(()), |first| {
+            // SAFETY: the table is shared with the parent; this child's copies are what is closed.
+            unsafe { leave_all_from(first) }.map_err(|errno| (first, errno))
+        });
+        if let Err((number, errno)) = alone.and_then(|()| redirect(&mut self.wires)) {
             return Failure::Descriptor(number, errno);
         }
         for (number, step) in self.steps.iter().enumerate() {

@@ -122,4 +122,4 @@ fn groups(gids: &[accounts::Gid]) -> &[Gid] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::sys) mod tests;

@@ -5,6 +5,7 @@ mod engine;
 #[path = "../world/lines.rs"]
 mod lines;
 mod running;
+mod web_stack;
 
 use std::time::Duration;
 
@@ -97,6 +98,21 @@ fn the_main_commands_end_is_the_containers() {
     }
 }
 
+#[test]
+fn a_link_makes_it_the_init_that_an_image_calls() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    for (name, options) in [("tini", "-g -e 7 --"), ("docker-init", "-e 7"), ("dumb-init", "-c -r 15:3 -e 7")] {
+        let script = format!(
+            "/busybox ln -s /wingmate /{name} && exec /{name} {options} /busybox sh -c 'echo in $(/busybox cat /proc/1/comm); exit 7'"
+        );
+        let container = Container::start(&engine, &["--entrypoint", "/busybox"], &image, &["sh", "-c", &script]);
+        let (status, lines) = container.end();
+        assert_eq!(status, 0, "{lines:#?}");
+        assert_eq!(lines[0], format!("in {name}"), "{lines:#?}");
+    }
+}
+
 /// 256 containers would take minutes: one of them makes a pid namespace for each status, so that wingmate is process 1.
 #[test]
 fn every_exit_status_and_signal_passes_through_process_1() {
@@ -174,6 +190,32 @@ fn a_service_that_is_killed_is_there_again() {
         assert!(!pids.contains(&next), "{next} again after {pids:?}");
         pids.push(next);
     }
+    container.stop();
+    assert_eq!(container.end().0, 0);
+}
+
+#[test]
+fn the_kernels_kill_for_want_of_memory_is_told() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    let little = ["--memory", "32m", "--memory-swap", "32m"];
+    let poor = ["--read-only", "--user", "1234:5678", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+    // A buffer of more than there is.
+    let eater = ["--", "/busybox", "dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"];
+    for options in [little.to_vec(), [&little[..], &poor].concat()] {
+        let (status, lines) = Container::start(&engine, &options, &image, &eater).end();
+        assert_eq!(status, 137, "{lines:#?}");
+        let verdict = "stopping: main command killed by the kernel: out of memory (SIGKILL); exit status 137";
+        assert!(lines.iter().any(|line| line.ends_with(verdict)), "{lines:#?}");
+    }
+    // A service of that kind, after one of its lives was ended by somebody.
+    let mut container = Container::start(&engine, &little, &image, &["-c", "/config/hungry.yaml"]);
+    let pid = pid_in(&container.line("waits as "));
+    container.ask(&["/busybox", "kill", "-9", &pid]);
+    container.line("hungry: killed by SIGKILL");
+    container.line("waits as ");
+    container.ask(&["/busybox", "touch", "/eat"]);
+    container.line("hungry: killed by the kernel: out of memory (SIGKILL)");
     container.stop();
     assert_eq!(container.end().0, 0);
 }

@@ -44,6 +44,16 @@ impl<'a> Container<'a> {
         (status.code().expect("nobody killed the client"), lines)
     }
 
+    /// As [`Container::end`], then `docker start`.
+    pub fn end_and_start_again(&mut self) -> (i32, Vec<String>) {
+        let lines = self.lines.all();
+        let status = self.client.wait().expect("the client is ours");
+        let mut command = self.engine.docker(&["start", "--attach", &self.name]);
+        self.client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("docker can be run");
+        self.lines = Lines::of(&mut self.client);
+        (status.code().expect("nobody killed the client"), lines)
+    }
+
     /// `docker exec`: its output and status, whatever that is.
     pub fn exec(&self, command: &[&str]) -> Output {
         self.engine.docker(&["exec", &self.name]).args(command).output().expect("docker can be run")

@@ -96,6 +96,21 @@ fn too_few_descriptors_are_told_at_start_with_both_numbers() {
         stderr.starts_with("wingmate: the configuration needs ") && stderr.contains(", the limit is 20 ("),
         "{stderr}"
     );
+    let with_daemons = |count: usize| {
+        let daemon = |n| format!("  d{n}: {{ command: [ 'true' ], pidfile: $D/d{n} }}\n");
+        let place = Place::new(&["service:\n".to_owned(), (0..count).map(daemon).collect()].concat());
+        told(&mut place.command(&through, &[])).2
+    };
+    // A daemon is watched by one more.
+    assert!(with_daemons(40).contains(" needs 220 open files"), "{}", with_daemons(40));
+}
+
+#[test]
+fn a_plain_init_needs_few_descriptors() {
+    let place = Place::new("");
+    let through = ["sh", "-c", r#"ulimit -n 12; exec "$@""#, "sh"];
+    let (status, stdout, stderr) = told(&mut place.bare(&through, &["--", "sh", "-c", "ulimit -n; exit 7"]));
+    assert_eq!((status, stdout.as_str()), (7, "12\n"), "{stderr}");
 }
 
 /// Behind these, wingmate finds no process file system, no device and no place to write to.

@@ -1,6 +1,7 @@
 //! The log: every line whole, in order and once; what happens when nobody takes them.
 
 use crate::world::{AS_INIT, Place, Wingmate, told};
+use rustix::process::{Resource, Rlimit, prlimit};
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,6 +78,30 @@ service:
         assert_eq!(lines.next(), Some(&*format!("web      | {number}")));
     }
     assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn a_long_line_is_cut_sooner_where_memory_is_short() {
+    let line = "head -c 1000000 /dev/zero | tr '\\\\000' x";
+    for format in ["text", "json"] {
+        let place = Place::new(&format!(
+            "service:\n  web: {{ oneshot: true, command: [ sh, -c, \"read x < $D/go; {line}; echo\" ] }}\n"
+        ));
+        let mut wingmate = place.start(&["--log-format", format]);
+        wingmate.line("running (pid");
+        let pid = wingmate.pid();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
+        let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+        let limit = Some((size + 1024) << 10);
+        prlimit(rustix::process::Pid::from_raw(pid.raw()), Resource::As, Rlimit { current: limit, maximum: limit })
+            .unwrap();
+        place.tell("go", "on");
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 0, "{format}");
+        let pieces: Vec<usize> = lines.iter().map(|line| line.matches('x').count()).filter(|x| *x > 1).collect();
+        assert!(pieces.len() > 1 && pieces.iter().sum::<usize>() == 1_000_000, "{format} {pieces:?}");
+    }
 }
 
 #[test]

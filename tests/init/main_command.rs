@@ -2,6 +2,7 @@
 
 use crate::terminal::Terminal;
 use crate::world::{AS_INIT, BINARY, ORDINARY, Place, Wingmate, order, told, verdict};
+use rustix::termios::{Winsize, tcsetwinsize};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use wingmate::model::signal::Signal;
@@ -192,9 +193,49 @@ fn a_shell_has_the_terminal_and_job_control() {
         terminal.await_foreground(group);
         terminal.type_in("echo still $((1 + 1))\n");
         wingmate.line("still 2");
+        // Stopped, it is the shell's to go on with.
+        terminal.type_in("cat\n");
+        terminal.type_in("heard $((1 + 1))\n");
+        wingmate.line("heard $((1 + 1))");
+        terminal.type_in("\x1a");
+        terminal.await_foreground(group);
+        terminal.type_in("jobs; echo stopped $((2 + 3))\n");
+        wingmate.line("stopped 5");
+        terminal.type_in("fg\n");
+        terminal.type_in("goes on\n");
+        wingmate.line("goes on");
+        terminal.type_in("\x04");
+        terminal.await_foreground(group);
         terminal.type_in("exit 9\n");
         let (status, lines) = wingmate.end();
         assert_eq!(status, 9, "{lines:#?}");
         assert!(!lines.iter().any(|line| line.contains("job control turned off")), "{lines:#?}");
+    }
+}
+
+/// As when its window is resized: the foreground group is told by SIGWINCH.
+fn resize(terminal: &Terminal, rows: u16, columns: u16) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&terminal.master, size).unwrap();
+}
+
+#[test]
+fn a_window_that_is_resized_tells_the_command_once() {
+    let place = Place::new("");
+    let script = "trap 'echo size $(stty size)' WINCH; echo ready; until [ -e $D/end ]; do sleep 0.1; done";
+    for through in [AS_INIT, ORDINARY] {
+        let terminal = Terminal::new();
+        let mut command = place.command(through, &["--", "sh", "-c", script]);
+        let mut wingmate = Wingmate::launch(terminal.give(&mut command));
+        wingmate.line("ready");
+        resize(&terminal, 31, 77);
+        wingmate.line("size 31 77");
+        resize(&terminal, 50, 132);
+        wingmate.line("size 50 132");
+        place.file("end", "");
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 0, "{lines:#?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("size ")).count(), 2, "{lines:#?}");
+        std::fs::remove_file(place.path("end")).unwrap();
     }
 }

@@ -1,9 +1,11 @@
 //! tini's and dumb-init's options and names: an image that calls one of these gets what it knows.
 
-use crate::world::{BINARY, Place, Wingmate, order, told, verdict};
+use crate::world::{BINARY, LIMIT, Place, Wingmate, order, told, verdict};
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::time::Instant;
 use wingmate::model::signal::Signal;
+use wingmate::model::unit::Pid;
 use wingmate::sys::processes;
 
 /// `NAME ARGS` as process 1, by a link of that name.
@@ -144,7 +146,8 @@ fn it_is_as_quiet_as_the_one_that_it_stands_in_for() {
     let place = Place::new("");
     let running = "wingmate | info: main: running (pid ";
     let debug = "wingmate | debug: stopping: main command exited with 0; 0 units to stop";
-    let rows: [(&str, &[&str], Option<(&str, &str)>, bool, bool); 11] = [
+    type Row<'a> = (&'a str, &'a [&'a str], Option<(&'a str, &'a str)>, bool, bool);
+    let rows: [Row<'_>; 11] = [
         ("tini", &["true"], None, false, false),
         ("docker-init", &["true"], None, false, false),
         ("dumb-init", &["true"], None, false, false),
@@ -269,7 +272,8 @@ exit 4
 
 #[test]
 fn a_group_gets_what_its_leader_gets_if_asked() {
-    let rows: [(&str, &[&str], Option<(&str, &str)>, bool); 9] = [
+    type Row<'a> = (&'a str, &'a [&'a str], Option<(&'a str, &'a str)>, bool);
+    let rows: [Row<'_>; 9] = [
         ("wingmate", &["--", "./first"], None, false),
         ("wingmate", &["-g", "--", "./first"], None, true),
         ("wingmate", &["--", "./first"], Some(("TINI_KILL_PROCESS_GROUP", "1")), true),
@@ -343,5 +347,35 @@ fn a_plain_init_is_asked_to_stop_and_passes_that_on_once() {
         let (status, lines) = init.end();
         assert_eq!(status, 5, "{lines:#?}");
         assert_eq!(order(&lines, &["got TERM"]).len(), 1, "{lines:#?}");
+    }
+}
+
+#[test]
+fn a_command_is_stopped_and_goes_on_by_signals_from_outside() {
+    for name in ["tini", "dumb-init"] {
+        let place = Place::new("");
+        let init = Wingmate::launch(&mut called(&place, name, &["sleep", "inf"]));
+        // Process 2 of its namespace.
+        let command = init.inside("2");
+        signal(&init, Signal::TSTP);
+        await_state(command, "T (stopped)");
+        signal(&init, Signal::CONT);
+        await_state(command, "S (sleeping)");
+        signal(&init, Signal::TERM);
+        assert_eq!(init.end().0, 143);
+    }
+}
+
+/// Until `/proc` shows the process in this state.
+fn await_state(pid: Pid, state: &str) {
+    let begun = Instant::now();
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let found = status.lines().find_map(|line| line.strip_prefix("State:\t")).unwrap();
+        if found == state && status.starts_with("Name:\tsleep\n") {
+            return;
+        }
+        assert!(begun.elapsed() < LIMIT, "it stays {found}");
+        std::thread::yield_now();
     }
 }

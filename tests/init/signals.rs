@@ -29,12 +29,13 @@ fn usr1_logs_the_status_table() {
 }
 
 #[test]
-fn hup_and_usr2_say_that_there_is_nothing_to_do() {
+fn hup_reads_the_configuration_again_and_usr2_has_nothing_to_reopen() {
     let place = Place::new(TWO);
     let mut wingmate = place.start(&[]);
     wingmate.line("web: running");
     wingmate.signal(Signal::HUP);
-    wingmate.line("wingmate | info: SIGHUP: nothing to reload");
+    wingmate.line("wingmate | info: SIGHUP: reading the configuration again");
+    wingmate.line("wingmate | info: reloaded: 3 unchanged");
     wingmate.signal(Signal::USR2);
     wingmate.line("wingmate | info: SIGUSR2: no log files to reopen");
     wingmate.stop();

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// The side on which a person would sit.
 pub struct Terminal {
-    master: File,
+    pub master: File,
     slave: File,
 }
 

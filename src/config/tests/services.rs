@@ -36,7 +36,7 @@ fn every_sign_of_readiness_is_read() {
         assert_eq!(one(&format!("    ready: {{ {written} }}\n")).extras().ready, Some(usual), "{written}");
         let timed = one(&format!("    pidfile: /p\n    ready: {{ {written}, timeout: 5s }}\n"));
         assert_eq!(timed.extras().ready.as_ref().map(|ready| ready.timeout), Some(seconds(5)));
-        assert_eq!(timed.pidfile, Some(PidFile { path: "/p".into(), timeout: seconds(5) }));
+        assert_eq!(timed.pidfile, Some(Box::new(PidFile { path: "/p".into(), timeout: seconds(5) })));
     }
     let ready = one("    ready: { file: /x, interval: 1s }\n").extras().ready.clone().unwrap();
     assert_eq!((ready.interval, ready.timeout), (seconds(1), seconds(60)));
@@ -64,6 +64,7 @@ fn every_other_key_is_read() {
             start_period: seconds(60),
         }),
         watchdog: Some(seconds(30)),
+        success_codes: None,
         no_restart_codes: vec![78, 64],
         stop_command: Some(words(&["nginx", "-s", "quit"])),
         pre_start: Some(Hook { command: words(&["mkdir", "-p", "/run/x"]), identity: Some(root), timeout: seconds(5) }),
@@ -84,6 +85,8 @@ fn every_other_key_is_read() {
             start_period: Duration::ZERO
         }
     );
+    assert_eq!(one("    success_codes: [ 0 ]\n").extras, None, "as without it");
+    assert_eq!(one("    success_codes: []\n").success_codes(), []);
     assert_eq!(one("    no_restart_codes: []\n    depends_on: []\n").extras, None);
 }
 

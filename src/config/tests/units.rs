@@ -27,7 +27,7 @@ fn a_file_of_the_earlier_wingmate_works() {
     one.process.environ = vec![("FINISHED".into(), "true".into()), ("A".into(), "b=c".into())];
     one.process.identity = Identity { user: Some("www-data".into()), group: Some("www-data".into()) };
     one.process.working_dir = Some("/srv".into());
-    one.pidfile = Some(PidFile { path: "/run/one.pid".into(), timeout: seconds(30) });
+    one.pidfile = Some(Box::new(PidFile { path: "/run/one.pid".into(), timeout: seconds(30) }));
     one.startsecs = seconds(5);
     one.autostart = false;
     one.restart = Restart::Never;
@@ -57,9 +57,9 @@ fn every_key_is_read() {
     assert_eq!(spec.startsecs, seconds(90));
     assert_eq!(spec.backoff, Backoff { initial: seconds(1), max: seconds(60) });
     assert_eq!(spec.max_restarts, Some(MaxRestarts::Within { count: 3, within: seconds(60) }));
-    assert_eq!(spec.success_codes, [0, 143]);
+    assert_eq!(spec.success_codes(), [0, 143]);
     assert!(spec.critical);
-    assert_eq!(spec.pidfile, Some(PidFile { path: "/p".into(), timeout: seconds(5) }));
+    assert_eq!(spec.pidfile, Some(Box::new(PidFile { path: "/p".into(), timeout: seconds(5) })));
     let stop =
         StopSpec { signal: Some(Signal::USR1), timeout: Duration::from_millis(500), group: StopGroup::KillGroup };
     assert_eq!(spec.stop, stop);

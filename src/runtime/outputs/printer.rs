@@ -105,9 +105,19 @@ impl Printer {
         self.one
     }
 
-    /// How long a line may be before it comes in pieces.
-    pub fn longest(&self) -> usize {
-        if self.kept > CROWD { LONGEST_CROWDED } else { LONGEST }
+    /// How long a line may be before it comes in pieces, where `bytes` are there of one at most.
+    fn longest(&self, bytes: usize) -> usize {
+        // A short rest and a full block are no long line.
+        if self.kept > CROWD || bytes > 2 * LONGEST_CROWDED && !is_there(bytes * self.copies()) {
+            LONGEST_CROWDED
+        } else {
+            LONGEST
+        }
+    }
+
+    /// How many times a line's bytes may be in memory besides: kept with room to grow, and in a queue; escaped too.
+    fn copies(&self) -> usize {
+        if self.settings.format == LogFormat::Json { 20 } else { 3 }
     }
 
     fn stamp<'a>(&self, unit: &'a str, stream: Stream, now: Now) -> Stamp<'a> {
@@ -143,7 +153,7 @@ impl Printer {
         let (mut whole, mut part) = (Vec::new(), Vec::new());
         stamp.before(&mut whole, true);
         stamp.before(&mut part, false);
-        let mut pieces = lines.pieces(chunk, self.longest());
+        let mut pieces = lines.pieces(chunk, self.longest(lines.len() + chunk.len()));
         let mut page = Page::new(std::mem::take(&mut self.text));
         let outlet = self.outlet_mut(stream);
         let most = if outlet.is_shared() { ATOMIC } else { BLOCK };
@@ -197,6 +207,11 @@ impl Printer {
         stamp::note(&mut out, &self.stamp(WINGMATE, Stream::Stderr, now), note);
         out
     }
+}
+
+/// Whether there is so much memory to be had: what units write must not end wingmate where there is none.
+fn is_there(bytes: usize) -> bool {
+    Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
 }
 
 /// Adds a line, or a part of one, with what comes before and after it.

@@ -29,11 +29,10 @@ const LARGE: usize = 16;
 pub struct Source {
     pub pipe: Pipe,
     stream: Stream,
-    lines: Lines,
     /// Bytes read so far.
     read: u64,
-    /// Where lives ended, in order.
-    ends: VecDeque<u64>,
+    /// What a silent stream hasn't.
+    pending: Option<Box<Pending>>,
     /// The outlet's position after the last line printed.
     printed: u64,
     /// When the last byte came.
@@ -46,6 +45,17 @@ pub struct Source {
     pub parked: bool,
     pub resting: bool,
 }
+
+/// What waits in a stream.
+#[derive(Debug)]
+struct Pending {
+    /// What came of a line that isn't finished.
+    lines: Lines,
+    /// Where lives ended, in order, as far as reading hasn't got there.
+    ends: VecDeque<u64>,
+}
+
+static NOTHING: Pending = Pending { lines: Lines::new(), ends: VecDeque::new() };
 
 /// Why pumping stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +72,8 @@ impl Source {
         Source {
             pipe,
             stream,
-            lines: Lines::default(),
             read: 0,
-            ends: VecDeque::new(),
+            pending: None,
             printed: 0,
             moved: Mono::default(),
             may_grow: true,
@@ -75,11 +84,20 @@ impl Source {
         }
     }
 
+    fn pending(&self) -> &Pending {
+        self.pending.as_deref().unwrap_or(&NOTHING)
+    }
+
+    fn pending_mut(&mut self) -> &mut Pending {
+        self.pending.get_or_insert_with(|| Box::new(Pending { lines: Lines::new(), ends: VecDeque::new() }))
+    }
+
     /// Reads and prints until the pipe is empty, the outlet stuck, or the turn over.
     pub fn pump(&mut self, unit: &str, printer: &mut Printer, poller: &Poller, now: Now) -> Pumped {
         let mut buffer = printer.take_buffer();
         let result = self.pump_through(&mut buffer, unit, printer, poller, now);
         printer.give_buffer(buffer);
+        self.pending.take_if(|pending| pending.lines.is_empty() && pending.ends.is_empty());
         result
     }
 
@@ -96,20 +114,21 @@ impl Source {
             if !printer.outlet(self.stream).is_open() {
                 return Pumped::Stuck;
             }
-            if let Some(unseen) = self.lines.take_unseen() {
+            if let Some(unseen) = self.pending.as_mut().and_then(|pending| pending.lines.take_unseen()) {
                 printer.kept = printer.kept.saturating_sub(unseen.len());
                 self.print(&unseen, unit, printer, poller, now);
                 continue;
             }
-            if self.ends.front() == Some(&self.read) {
-                self.ends.pop_front();
+            let end = self.pending().ends.front().copied();
+            if end == Some(self.read) {
+                self.pending_mut().ends.pop_front();
                 self.finish(true, unit, printer, poller, now);
                 continue;
             }
             if turn == 0 {
                 return Pumped::Enough;
             }
-            let wanted = self.ends.front().map_or(BLOCK as u64, |end| end.saturating_sub(self.read)).min(BLOCK as u64);
+            let wanted = end.map_or(BLOCK as u64, |end| end.saturating_sub(self.read)).min(BLOCK as u64);
             let wanted = usize::try_from(wanted).unwrap_or(BLOCK);
             let room = buffer.spare_capacity_mut().get_mut(..wanted).unwrap_or_default();
             match self.pipe.read(room) {
@@ -128,9 +147,9 @@ impl Source {
                     }
                 }
                 Err(Errno::INTR) => {}
-                Err(_) => match self.ends.front() {
+                Err(_) => match end {
                     // Somebody else took bytes out of the pipe: the end is here.
-                    Some(end) => self.read = *end,
+                    Some(end) => self.read = end,
                     None => return Pumped::Enough,
                 },
             }
@@ -138,17 +157,18 @@ impl Source {
     }
 
     fn print(&mut self, chunk: &[u8], unit: &str, printer: &mut Printer, poller: &Poller, now: Now) {
-        let before = self.lines.len();
-        let done = printer.print(unit, self.stream, &self.lines, chunk, poller, now);
+        let before = self.pending().lines.len();
+        let done = printer.print(unit, self.stream, &self.pending().lines, chunk, poller, now);
         let outlet = printer.outlet(self.stream);
-        self.lines.keep(chunk, done, !outlet.is_open());
         self.printed = outlet.accepted();
-        printer.kept = (printer.kept + self.lines.len()).saturating_sub(before);
+        let lines = &mut self.pending_mut().lines;
+        lines.keep(chunk, done, !outlet.is_open());
+        printer.kept = (printer.kept + lines.len()).saturating_sub(before);
     }
 
     /// Prints what there is of a line. `whole`: nothing more will come.
     fn finish(&mut self, whole: bool, unit: &str, printer: &mut Printer, poller: &Poller, now: Now) {
-        let rest = self.lines.take();
+        let rest = self.pending.as_mut().map(|pending| pending.lines.take()).unwrap_or_default();
         if !rest.is_empty() {
             printer.kept = printer.kept.saturating_sub(rest.len());
             printer.print_rest(unit, self.stream, &rest, whole, poller, now);
@@ -165,8 +185,7 @@ impl Source {
 
     /// Looks for this text in what comes from now on; `None`: for nothing any more.
     pub fn seek(&mut self, text: Option<&str>) {
-        let from = self.read + self.pipe.waiting();
-        self.search = text.map(|text| Box::new(Search::new(text, from)));
+        self.search = text.map(|text| Box::new(Search::new(text, self.read + self.pipe.waiting())));
         self.met = false;
     }
 
@@ -175,26 +194,33 @@ impl Source {
         std::mem::take(&mut self.met)
     }
 
-    /// Marks the end of a life: behind all that the pipe holds now. [`Source::pump`] goes there.
-    pub fn end(&mut self) {
-        let end = self.read + self.pipe.waiting();
-        if self.ends.back() == Some(&end) {
-            return;
+    /// Marks the end of a life: behind all that the pipe holds now. [`Source::pump`] goes there. `false`: there is
+    /// nothing on the way.
+    pub fn end(&mut self) -> bool {
+        let waiting = self.pipe.waiting();
+        if waiting == 0 && self.pending.is_none() {
+            return false;
         }
-        if self.ends.len() >= ENDS {
-            self.ends.pop_back();
+        let end = self.read + waiting;
+        let ends = &mut self.pending_mut().ends;
+        if ends.back() == Some(&end) {
+            return true;
         }
-        self.ends.push_back(end);
+        if ends.len() >= ENDS {
+            ends.pop_back();
+        }
+        ends.push_back(end);
+        true
     }
 
     /// The end of the last life, if it hasn't been reached.
     pub fn pending_end(&self) -> Option<u64> {
-        self.ends.back().copied()
+        self.pending().ends.back().copied()
     }
 
     /// Whether all up to this end was printed or queued.
     pub fn has_passed(&self, end: u64) -> bool {
-        self.read >= end && self.ends.front().is_none_or(|next| *next > end)
+        self.read >= end && self.pending().ends.front().is_none_or(|next| *next > end)
     }
 
     /// The outlet's position behind the last line printed.
@@ -204,12 +230,13 @@ impl Source {
 
     /// Whether readiness won't bring it on: it holds lines or an end that wait for the outlet.
     pub fn holds(&self) -> bool {
-        !self.ends.is_empty() || !(self.lines.is_partial() || self.lines.is_empty())
+        let Pending { lines, ends } = self.pending();
+        !ends.is_empty() || !(lines.is_partial() || lines.is_empty())
     }
 
     /// When an unfinished line has rested long enough to be shown.
     pub fn rested(&self) -> Option<Mono> {
-        self.lines.is_partial().then(|| self.moved + REST)
+        self.pending().lines.is_partial().then(|| self.moved + REST)
     }
 
     /// The line rests from now on: nobody could look at it until now.
@@ -224,6 +251,6 @@ impl Source {
 
     /// Bytes that were not printed: in the pipe and in memory.
     pub fn left(&self) -> u64 {
-        self.pipe.waiting() + self.lines.len() as u64
+        self.pipe.waiting() + self.pending().lines.len() as u64
     }
 }

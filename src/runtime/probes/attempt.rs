@@ -23,7 +23,7 @@ pub type Outcome = Result<(), String>;
 /// A probe under way.
 #[derive(Debug)]
 pub struct Attempt {
-    until: Mono,
+    pub until: Mono,
     token: Token,
     /// What is asked once there is a connection.
     request: Option<Vec<u8>>,
@@ -160,6 +160,6 @@ impl Step {
 
 fn start(process: &ProcessSpec, token: Token, around: &Around<'_>) -> Result<Child, Outcome> {
     let launcher = around.launcher;
-    let plan = launcher.plan(process, false, &[]).map_err(|fault| Err(fault.text))?;
-    Child::start(&plan, launcher.null.as_fd(), around.poller, token).map_err(Err)
+    let prepared = launcher.prepare(process, false, &[], None).map_err(|fault| Err(fault.text))?;
+    Child::start(&prepared, launcher.null.as_fd(), around.poller, token).map_err(Err)
 }

@@ -1,12 +1,11 @@
 //! A child beside the units: a probe's command, or a question to the name servers. What it writes comes through a
 //! pipe; it leads a process group, which goes with it.
 
-use crate::launch::plan::Plan;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
-use crate::sys::descriptors::Descriptors;
+use crate::runtime::launcher::Prepared;
 use crate::sys::poll::{Interest, Poller, Token};
-use crate::sys::{pipes, processes, spawn};
+use crate::sys::{pipes, processes};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -30,12 +29,12 @@ pub struct Child {
 
 impl Child {
     /// Starts it; its output goes into `poller` under `token`.
-    pub fn start(plan: &Plan, null: BorrowedFd<'_>, poller: &Poller, token: Token) -> Result<Child, String> {
+    pub fn start(prepared: &Prepared, null: BorrowedFd<'_>, poller: &Poller, token: Token) -> Result<Child, String> {
         let words = |errno: Errno| format!("cannot make a pipe: {}", crate::sys::fault::reason(errno));
         let (output, writer) = pipes::one_way().map_err(words)?;
         poller.add(&output, token, Interest::IN).map_err(words)?;
         let stdio = [Some(null), Some(writer.as_fd()), Some(writer.as_fd())];
-        let pid = spawn::spawn(plan, &Descriptors::stdio(stdio)).map_err(|fault| fault.to_string())?;
+        let pid = prepared.start(stdio, None).map_err(|fault| fault.to_string())?;
         Ok(Child { pid, output: Some(output), line: Vec::new() })
     }
 

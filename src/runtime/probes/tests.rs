@@ -25,7 +25,8 @@ impl Bed {
     fn new() -> Bed {
         let environment: Vec<Variable> = std::env::vars_os().filter(|(name, _)| name == "PATH").collect();
         let null = descriptors::null().unwrap();
-        let launcher = Launcher { environment, ids: identity::ids(), open_files: None, null, terminal: false };
+        let (ids, spare) = (identity::ids(), descriptors::Spare::new().unwrap());
+        let launcher = Launcher { environment, ids, open_files: None, null, terminal: false, spare };
         Bed { poller: Poller::new().unwrap(), launcher, probes: Probes::new(KIND), later: Duration::ZERO }
     }
 

@@ -82,6 +82,17 @@ fn each_unit_stops_when_all_that_depends_on_it_has_gone() {
 }
 
 #[test]
+fn a_oneshot_in_the_middle_that_is_done_keeps_the_order() {
+    let migrate = ServiceSpec { depends_on: after("", &[("db", Condition::Ready)]).depends_on, ..oneshot("migrate") };
+    let web = after("web", &[("migrate", Condition::Completed)]);
+    let plan = services(vec![service("db"), migrate, web]);
+    let mut world = World::new(plan).manner(1, ends(0.1, 0)).manner(2, obeys(Some(0.7))).begin();
+    world.pass(seconds(1.0));
+    stop(&mut world);
+    assert_eq!((world.times("SIGTERM to web"), world.times("SIGTERM to db")), (vec![1000], vec![1700]));
+}
+
+#[test]
 fn each_of_a_stubborn_chain_gets_its_share() {
     let plan =
         services(vec![service("a"), after("b", &[("a", Condition::Ready)]), after("c", &[("b", Condition::Started)])]);

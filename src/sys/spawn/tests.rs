@@ -108,6 +108,19 @@ fn starts_clean() {
 }
 
 #[test]
+fn takes_nothing_but_its_streams_along() {
+    let open = command(&["ls", "/proc/self/fd"]);
+    let many: Vec<OwnedFd> = (0..100).map(|_| File::open("/dev/null").unwrap().into()).collect();
+    crate::sys::low::keep();
+    for _ in 0..2 {
+        assert_eq!(output(&plan(&open)), "0\n1\n2\n3\n");
+        // What the child left behind is ours as before.
+        assert!(many.iter().all(|fd| rustix::io::fcntl_getfd(fd).is_ok()));
+    }
+    assert_eq!(fault(&command(&["/nowhere"])).status(), Some(127));
+}
+
+#[test]
 fn leads_its_session_or_group() {
     let numbers = |session| {
         let spec = ProcessSpec { session, ..command(&["sh", "-c", "read -r s < /proc/$$/stat; echo $s"]) };

@@ -29,7 +29,7 @@ fn is_root(test: &str) -> bool {
 }
 
 /// Runs this with nothing effective: capabilities are a thread's own, and the others keep theirs.
-fn powerless<T>(run: impl FnOnce() -> T) -> T {
+pub(in crate::sys) fn powerless<T>(run: impl FnOnce() -> T) -> T {
     let found = capabilities(None).unwrap();
     set_capabilities(None, CapabilitySets { effective: CapabilitySet::empty(), ..found }).unwrap();
     let result = run();
