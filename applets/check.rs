@@ -151,7 +151,9 @@ fn policy(spec: &ServiceSpec) -> String {
         parts.push("critical".into());
     }
     if !spec.depends_on.is_empty() {
-        let needs: Vec<String> = spec.depends_on.iter().map(dependency).collect();
+        let mut needs: Vec<String> = spec.depends_on.iter().take(MOST_NEEDS).map(dependency).collect();
+        let more = spec.depends_on.len() - needs.len();
+        needs.extend((more > 0).then(|| format!("{more} more")));
         parts.push(format!("after {}", needs.join(" and ")));
     }
     let extras = spec.extras();
@@ -165,6 +167,9 @@ fn policy(spec: &ServiceSpec) -> String {
     parts.retain(|part| !part.is_empty());
     parts.join(", ")
 }
+
+/// As many dependencies are named on a line: there may be a thousand copies of one service.
+const MOST_NEEDS: usize = 8;
 
 /// `db`, or `db started`: ready is what is usually waited for.
 fn dependency(need: &Dependency) -> String {

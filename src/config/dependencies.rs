@@ -13,6 +13,7 @@ use crate::text::diagnostic::Severity;
 use crate::text::index::Index;
 use crate::text::near::nearest;
 use crate::text::source::Source;
+use crate::text::words::row;
 use std::ops::Range;
 
 type Services = Vec<Found<ServiceSpec>>;
@@ -141,6 +142,9 @@ fn judge(need: &Need, condition: Condition, needed: &Found<ServiceSpec>, sources
     }
 }
 
+/// As many of a circle's places are told.
+const MOST_PLACES: usize = 8;
+
 /// A walk along the dependencies, to the end of each chain first.
 struct Walk<'a> {
     names: &'a Names,
@@ -212,7 +216,8 @@ impl<'a> Walk<'a> {
         let mut places: Vec<String> = round.iter().filter_map(edge).map(|edge| edge.place.spoken(sources)).collect();
         // The last one is where this is told.
         places.pop();
-        let message = format!("a circle of dependencies: {}", names.join(" → "));
+        places.truncate(MOST_PLACES);
+        let message = format!("a circle of dependencies: {}", row(&names));
         if places.is_empty() { message } else { format!("{message} ({})", places.join(", ")) }
     }
 }

@@ -12,6 +12,7 @@ use crate::sys::files::{self, reason};
 use crate::sys::identity;
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
+use crate::text::words::row;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -68,7 +69,7 @@ pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
     });
     let mut misfits: Vec<_> = single.collect();
     if let Some(chain) = longest_chain(loaded) {
-        let what = format!("what the chain {} may take to stop", chain.names.join(" → "));
+        let what = format!("what the chain {} may take to stop", chain.names);
         misfits.extend(misfit(&what, chain.time).map(|text| (chain.place, text)));
     }
     loaded.add(Severity::Warning, misfits);
@@ -76,8 +77,8 @@ pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
 
 /// Services that stop one after the other.
 struct Chain {
-    /// The one that stops first, and what it depends on.
-    names: Vec<String>,
+    /// From the one that stops first to the one that stops last.
+    names: String,
     time: Duration,
     place: Place,
 }
@@ -93,7 +94,9 @@ fn longest_chain(loaded: &Loaded) -> Option<Chain> {
     for (spec, place) in loaded.in_start_order() {
         let own = if spec.oneshot { Duration::ZERO } else { spec.stop.timeout };
         let needed = spec.depends_on.iter().map(|need| need.name.as_str());
-        let after = needed.filter_map(|name| times.get(name).map(|(time, _)| (*time, name))).max();
+        // Of equal ones the first.
+        let after = needed.rev().filter_map(|name| times.get(name).map(|(time, _)| (*time, name)));
+        let after = after.max_by_key(|(time, _)| *time);
         let time = own.saturating_add(after.map_or(Duration::ZERO, |(time, _)| time));
         times.insert(&spec.name, (time, after.map(|(_, name)| name)));
         if after.is_some() && longest.is_none_or(|(_, _, before)| before < time) {
@@ -102,8 +105,8 @@ fn longest_chain(loaded: &Loaded) -> Option<Chain> {
     }
     let (first, place, time) = longest?;
     let next = |name: &&str| times.get(*name).and_then(|(_, next)| *next);
-    let names = std::iter::successors(Some(first.name.as_str()), next).map(str::to_owned).collect();
-    Some(Chain { names, time, place })
+    let names: Vec<&str> = std::iter::successors(Some(first.name.as_str()), next).collect();
+    Some(Chain { names: row(&names), time, place })
 }
 
 /// Brings a file that `env_file` names.
