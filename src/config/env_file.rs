@@ -71,7 +71,8 @@ impl EnvFiles {
     }
 }
 
-fn variables(source: &Source, problems: &mut Problems) -> Vec<Variable> {
+/// The variables that a file sets.
+pub fn variables(source: &Source, problems: &mut Problems) -> Vec<Variable> {
     let mut found = Vec::new();
     for (number, bytes) in source.lines() {
         match line(bytes) {

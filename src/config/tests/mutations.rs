@@ -90,6 +90,7 @@ fn mutated_files_never_panic() {
     let (mut good, mut bad) = (0, 0);
     for _ in 0..3_000 {
         let (yaml, crontab) = (mutated(YAML, &mut dice), mutated(CRONTAB, &mut dice));
+        let changed = yaml != YAML.as_bytes() || crontab != CRONTAB.as_bytes();
         let lines = [&yaml, &crontab].map(|bytes| bytes.iter().filter(|b| **b == b'\n').count() as u32 + 1);
         let loaded = of(Sources {
             yaml: vec![Source::new("w.yaml", yaml)],
@@ -114,9 +115,32 @@ fn mutated_files_never_panic() {
         if !loaded.failed() {
             what_holds(&loaded);
         }
-        *(if loaded.failed() { &mut bad } else { &mut good }) += 1;
+        *(if loaded.failed() { &mut bad } else { &mut good }) += usize::from(changed);
     }
     assert!(good > 20 && bad > 200, "{good} good ones and {bad} bad ones test little");
+}
+
+#[test]
+fn mutated_env_files_never_panic() {
+    let text = "# a\nA=1\n\n export B = 'x y'\nC=\"q\\\"\" # why\nD=a#b  # why\nE=\nexport=1\n\tF=\"a\\\\b\"\r\n";
+    let mut dice = Dice(0xe4f);
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..3_000 {
+        let source = Source::new("env", mutated(text, &mut dice));
+        let lines = source.lines().count();
+        let mut problems = Problems::default();
+        for (name, value) in env_file::variables(&source, &mut problems) {
+            let (name, value) = (name.into_string().unwrap(), value.into_string().unwrap());
+            assert!(!name.is_empty() && !name.contains(['=', ' ', '\t', '\n', '\0', '"', '\'']), "{name:?}");
+            assert!(!value.contains(['\0', '\n']), "{value:?}");
+        }
+        *(if problems.errors() == 0 { &mut good } else { &mut bad }) += 1;
+        for problem in problems.sorted(&[]) {
+            let span = problem.span.expect("a problem in a file has a place");
+            assert!((1..=lines).contains(&(span.at.line as usize)) && span.at.column > 0, "{problem}");
+        }
+    }
+    assert!(good > 200 && bad > 200, "{good} good ones and {bad} bad ones test little");
 }
 
 /// What the supervisor relies on in a configuration without errors.
