@@ -52,7 +52,7 @@ fn a_broken_file_changes_nothing_and_every_problem_is_told() {
     place.file("wingmate.yaml", "service:\n  web: { comand: [ x ] }\n  db: { command: [ x ], depends_on: [ wbe ] }\n");
     wingmate.signal(Signal::HUP);
     wingmate.line("wingmate.yaml:2:10: unknown key 'comand' in service 'web' (did you mean 'command'?)");
-    wingmate.line("wingmate.yaml:3:41: depends on 'wbe', but there is no such service (did you mean 'web'?)");
+    wingmate.line("wingmate.yaml:3:39: there is no service 'wbe' to depend on (did you mean 'web'?)");
     wingmate.line("not reloaded, nothing is changed: 2 errors");
     let lines = wingmate.stop();
     assert_eq!(lines.iter().filter(|line| line.contains("web: running")).count(), 1, "{lines:#?}");
@@ -70,13 +70,14 @@ fn settings_hold_at_once() {
 
 #[test]
 fn a_crontabs_entries_are_known_by_what_they_are() {
-    let place = Place::new("");
+    let place = Place::new("service: { web: { command: [ sleep, inf ] } }\n");
     place.file("crontab", "0 0 1 1 * echo one\n0 0 2 1 * echo two\n");
     let mut wingmate = place.start(&[]);
+    wingmate.line("web: running");
     wingmate.signal(Signal::HUP);
-    wingmate.line("reloaded: 2 unchanged");
+    wingmate.line("reloaded: 3 unchanged");
     place.file("crontab", "0 0 3 1 * echo zero\n0 0 1 1 * echo one\n0 0 2 1 * echo two\n");
     wingmate.signal(Signal::HUP);
-    wingmate.line("2 unchanged");
+    wingmate.line("reloaded: 1 started (echo), 3 unchanged");
     wingmate.stop();
 }
