@@ -12,7 +12,7 @@
 //! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one.
 
 use super::action::{Action, Part, Target};
-use super::ending::{Ending, Living};
+use super::ending::{Ending, Living, STAYS};
 use super::event::Fault;
 use super::standing::End;
 use crate::model::command::ProcessSpec;
@@ -154,7 +154,11 @@ impl MainCommand {
                 let living = Living { unit: self.unit, life: self.life, pid: *pid, group: Some(*pid) };
                 // The signal goes where every signal goes; SIGKILL to what is left of its group.
                 let stop = StopSpec { signal: Some(signal), timeout: limit, group: StopGroup::Group };
-                actions.push(Action::Signal { unit: self.unit, target: self.treatment.target(*pid), signal });
+                let target = self.treatment.target(*pid);
+                actions.push(Action::Signal { unit: self.unit, target, signal });
+                if !STAYS.contains(&signal) {
+                    actions.push(Action::Signal { unit: self.unit, target, signal: Signal::CONT });
+                }
                 let ending = Ending::ordered(living, stop, None, limit, now, actions);
                 self.state = State::Stopping { ending, since: *since };
             }

@@ -102,6 +102,20 @@ fn a_stop_signal_is_passed_on_as_it_came_and_its_status_counts() {
 }
 
 #[test]
+fn one_that_stands_still_goes_on_to_get_its_stop_signal() {
+    let place = Place::new("");
+    let stops = "(kill -STOP $$; until grep -q '^State:.T' /proc/$$/status; do :; done; echo stopped) & wait";
+    for args in [&["--"][..], &["-g", "--"]] {
+        let mut wingmate = place.start(&[&["--shutdown-timeout", "1h"], args, &["sh", "-c", stops]].concat());
+        wingmate.line("stopped");
+        wingmate.signal(Signal::TERM);
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 143, "{lines:#?}");
+        assert!(verdict(&lines).contains("stopped: SIGTERM received"), "{lines:#?}");
+    }
+}
+
+#[test]
 fn a_second_stop_signal_ends_it_and_is_not_passed_on() {
     let place = Place::new("");
     place.program("hears", HEARS);
