@@ -2,11 +2,11 @@
 //! really starts, an earlier one may have made what was missing.
 
 use super::configuration::can_be_program;
-use crate::launch::accounts::Accounts;
+use crate::launch::accounts::{Accounts, Table};
 use crate::launch::environment::{Variable, for_units};
 use crate::launch::plan::{Context, Ids, Plan};
 use crate::model::command::ProcessSpec;
-use crate::sys::fault::{Cause, Fault, interpreter};
+use crate::sys::fault::{Cause, Fault, interpreter, reason_of};
 use crate::sys::identity;
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
@@ -30,7 +30,11 @@ impl Rehearsal {
         let ids = identity::ids();
         // What may be kept is the container's to say, not that of whoever asks.
         let ids = Ids { permitted: ids.known, ..ids };
-        Rehearsal { environment, accounts: identity::accounts(), ids }
+        let accounts = identity::accounts().unwrap_or_else(|error| {
+            let unreadable = Table::Unreadable(reason_of(&error.source));
+            Accounts { passwd: unreadable.clone(), group: unreadable }
+        });
+        Rehearsal { environment, accounts, ids }
     }
 
     /// Why the process could not be started now, in the words that a failed start would have.

@@ -1,7 +1,7 @@
 //! Secrets: files whose content only one unit is to see. Read without waiting, bounded, and never part of a message;
 //! passed on as a variable or as an unlinked file in memory.
 
-use super::fault::reason_of;
+use super::fault::{exhausted, reason_of};
 use super::files;
 use crate::launch::accounts;
 use rustix::fs::{Gid, MemfdFlags, Mode, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, memfd_create};
@@ -31,6 +31,13 @@ enum Cause {
     Large,
     #[error("it has a NUL character")]
     Nul,
+}
+
+impl SecretError {
+    /// Whether there was nothing to read it with.
+    pub fn exhausted(&self) -> bool {
+        matches!(&self.cause, Cause::Read(error) if Errno::from_io_error(error).is_some_and(exhausted))
+    }
 }
 
 /// The file's content, one final newline cut.
