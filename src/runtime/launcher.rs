@@ -78,8 +78,12 @@ impl Launcher {
         let plan = Plan::new(spec, &context).map_err(|error| other(error.to_string()))?;
         let owner = plan.owner(&self.ids);
         let in_memory = |(path, content, number): (&PathBuf, Vec<u8>, RawFd)| {
-            let failed = |errno| format!("cannot pass on the secret '{}': {}", path.display(), reason(errno));
-            let file = secrets::memory_file(&content, owner).map_err(|errno| of(exhausted(errno), failed(errno)))?;
+            let failed = |why: &str| format!("cannot pass on the secret '{}' as a file: {why}", path.display());
+            if !secrets::can_be_opened() {
+                return Err(other(failed("/proc isn't mounted, or is another pid namespace's")));
+            }
+            let made = secrets::memory_file(&content, owner);
+            let file = made.map_err(|errno| of(exhausted(errno), failed(&reason(errno))))?;
             Ok((file, number))
         };
         let files = files.into_iter().map(in_memory).collect::<Result<_, Fault>>()?;

@@ -62,6 +62,11 @@ fn content(path: &Path) -> std::result::Result<Vec<u8>, Cause> {
     if content.contains(&0) { Err(Cause::Nul) } else { Ok(content) }
 }
 
+/// Whether a process can open what it has a number for: only through `/proc/self`.
+pub fn can_be_opened() -> bool {
+    std::fs::read_link("/proc/self").is_ok()
+}
+
 /// A file without a name that holds this, read from its beginning, changed by nobody. `owner` can open it by its
 /// number under /proc; without one we can.
 pub fn memory_file(content: &[u8], owner: Option<(accounts::Uid, accounts::Gid)>) -> Result<OwnedFd> {
