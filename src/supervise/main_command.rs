@@ -9,7 +9,8 @@
 //! - It starts once: its end is wingmate's.
 //! - Signals that come before it runs are kept for it, in order; one that asks to stop cancels its start.
 //! - It has no `stop.timeout`, only its wave's share of the shutdown.
-//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one.
+//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one. What is left of that when
+//!   its process has ended on being stopped gets TERM.
 
 use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living, STAYS};
@@ -195,7 +196,14 @@ impl MainCommand {
             }
             State::Stopping { ending, since } => {
                 let since = *since;
+                let was_main = ending.pid() == Some(dead);
                 ending.exited(dead, Some(exit), group_lives, now, actions);
+                if let (true, false, Some(group)) = (was_main, self.treatment.group, ending.awaited_group()) {
+                    // What it left behind had no stop signal yet. A shell's background jobs ignore INT and QUIT.
+                    for signal in [Signal::TERM, Signal::CONT] {
+                        actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+                    }
+                }
                 let text = format!("{exit} after {}", Spoken(now.since(since)));
                 self.say(actions, Level::Info, text, "stopped", Some(dead), Some(exit.status()));
                 self.when_gone();

@@ -7,6 +7,7 @@ mod reload;
 
 use super::Plan;
 use super::event::{Event, FaultKind};
+use super::main_command::Treatment;
 use super::standing::Standing;
 use super::world::{Manner, World, seconds, service, services};
 use crate::model::command::ProcessSpec;
@@ -324,6 +325,19 @@ fn a_signal_that_asks_to_stop_is_the_main_commands_stop_signal() {
     assert_eq!(world.times("SIGCONT to main"), [0], "it may stand still");
     assert!(world.times("SIGTERM to main").is_empty());
     assert_eq!(world.left, Some(131));
+}
+
+#[test]
+fn what_a_stopped_main_command_leaves_behind_gets_a_stop_signal_too() {
+    let manner = Manner { leaves: true, ..obeys(Some(0.2)) };
+    for group in [false, true] {
+        let treatment = Treatment { group, ..Treatment::default() };
+        let mut world = World::new(Plan { treatment, ..main_command() }).manner(0, manner).begin();
+        stop(&mut world);
+        assert_eq!(world.times("SIGTERM to main"), if group { vec![0] } else { vec![0, 200] }, "once each");
+        assert!(world.times("SIGKILL to main").is_empty(), "{:?}", world.story);
+        assert_eq!(world.left, Some(143));
+    }
 }
 
 #[test]
