@@ -1,6 +1,6 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
-use super::launcher::other;
+use super::launcher::{of, other};
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
@@ -13,7 +13,7 @@ use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
-use crate::sys::fault::reason;
+use crate::sys::fault::{exhausted, reason};
 use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -119,6 +119,7 @@ impl Loop {
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
         prepared.start(stdio, line).map_err(|fault| {
             let kind = match fault.status() {
+                _ if fault.exhausted() => FaultKind::Exhausted,
                 Some(127) => FaultKind::NotFound,
                 Some(_) => FaultKind::NotExecutable,
                 None => FaultKind::Other,
@@ -174,5 +175,5 @@ fn extra(part: Part, due: Option<&Due>) -> Vec<Variable> {
 
 /// One of the things that a unit needs to give signs with can't be had.
 pub(super) fn failed(what: &str, errno: Errno) -> Fault {
-    other(format!("cannot make its {what}: {}", reason(errno)))
+    of(exhausted(errno), format!("cannot make its {what}: {}", reason(errno)))
 }
