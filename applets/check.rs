@@ -3,12 +3,13 @@
 
 use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usage};
 use std::borrow::Cow;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use wingmate::config::Loaded;
 use wingmate::model::command::ProcessSpec;
 use wingmate::model::job::JobSpec;
-use wingmate::model::service::ServiceSpec;
+use wingmate::model::moment::Spoken;
+use wingmate::model::service::{Condition, Dependency, Probe, ReadyKind, ServiceSpec};
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
@@ -23,8 +24,8 @@ pub static APPLET: Applet = Applet {
     summary: "validate a configuration, print what it would do",
     usage: "[-c PATH] [--strict] [--format text|json]",
     about: "Reads the configuration as init would, prints every problem with file, line and column to stderr, and to \
-            stdout each service and cron job as it would be run. Nothing is started. Besides what init refuses it \
-            warns of programs and users that are not there now.\n\
+            stdout each service, in the order in which they start, and each cron job as it would be run. Nothing is \
+            started. Besides what init refuses it warns of programs, users and secrets that are not there now.\n\
             --format json prints one JSON document to stdout instead: v, ok, problems, units.",
     options: &[
         CONFIG,
@@ -78,15 +79,16 @@ fn rehearse(loaded: &mut Loaded) {
         return;
     }
     let rehearsal = Rehearsal::new();
-    let services = loaded.services().map(|(spec, place)| ("service", &spec.name, &spec.process, place));
-    let jobs = loaded.jobs().map(|(spec, place)| ("cron job", &spec.name, &spec.process, place));
-    let trouble: Vec<_> = services
-        .chain(jobs)
-        .filter_map(|(kind, name, process, place)| {
-            rehearsal.trouble(process).map(|text| (place, format!("{kind} '{name}': {text}")))
-        })
-        .collect();
-    loaded.add(Severity::Warning, trouble);
+    let mut troubles = Vec::new();
+    for (spec, place) in loaded.services() {
+        let of_service = |text| (place, format!("service '{}': {text}", spec.name));
+        troubles.extend(rehearsal.troubles(spec).into_iter().map(of_service));
+    }
+    for (spec, place) in loaded.jobs() {
+        let of_job = |text| (place, format!("cron job '{}': {text}", spec.name));
+        troubles.extend(rehearsal.trouble(&spec.process).map(of_job));
+    }
+    loaded.add(Severity::Warning, troubles);
 }
 
 fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
@@ -100,7 +102,7 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
         return 1;
     }
     let mut text = String::new();
-    for (spec, _) in loaded.services() {
+    for (spec, _) in loaded.in_start_order() {
         let _ = writeln!(text, "service {}: {} ({})", spec.name, command(&spec.process), policy(spec));
     }
     for (spec, _) in loaded.jobs() {
@@ -110,9 +112,16 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
 }
 
 fn command(process: &ProcessSpec) -> String {
-    let line = joined(process.command.iter().map(|word| word.to_string_lossy()));
-    // One line a unit, and nothing that a terminal would obey.
-    line.chars()
+    words(&process.command)
+}
+
+fn words(command: &[OsString]) -> String {
+    one_line(&joined(command.iter().map(|word| word.to_string_lossy())))
+}
+
+/// One line a unit, and nothing that a terminal would obey.
+fn one_line(text: &str) -> String {
+    text.chars()
         .map(|c| {
             if c == '\n' {
                 '⏎'
@@ -141,8 +150,58 @@ fn policy(spec: &ServiceSpec) -> String {
     if spec.critical {
         parts.push("critical".into());
     }
+    if !spec.depends_on.is_empty() {
+        let mut needs: Vec<String> = spec.depends_on.iter().take(MOST_NEEDS).map(dependency).collect();
+        let more = spec.depends_on.len() - needs.len();
+        needs.extend((more > 0).then(|| format!("{more} more")));
+        parts.push(format!("after {}", needs.join(" and ")));
+    }
+    let extras = spec.extras();
+    parts.extend(extras.pre_start.as_ref().map(|hook| format!("first {}", words(&hook.command))));
+    parts.extend(extras.ready.as_ref().map(|ready| format!("ready by {}", sign(&ready.kind))));
+    parts.extend(extras.health.as_ref().map(|health| format!("health by {}", probe(&health.probe))));
+    parts.extend(extras.watchdog.map(|time| format!("watchdog {}", Spoken(time))));
+    parts.extend(extras.stop_command.as_ref().map(|command| format!("stopped by {}", words(command))));
+    parts.extend(extras.post_stop.as_ref().map(|hook| format!("then {}", words(&hook.command))));
+    parts.push(secrets(&spec.process));
     parts.retain(|part| !part.is_empty());
     parts.join(", ")
+}
+
+/// As many dependencies are named on a line: there may be a thousand copies of one service.
+const MOST_NEEDS: usize = 8;
+
+/// `db`, or `db started`: ready is what is usually waited for.
+fn dependency(need: &Dependency) -> String {
+    match need.condition {
+        Condition::Ready => need.name.clone(),
+        Condition::Started | Condition::Completed => format!("{} {}", need.name, need.condition.name()),
+    }
+}
+
+fn sign(kind: &ReadyKind) -> String {
+    match kind {
+        ReadyKind::Probe(sign) => probe(sign),
+        ReadyKind::Log(text) => format!("log {}", one_line(&joined([text.into()]))),
+        ReadyKind::Notify => "notify".into(),
+        ReadyKind::Fd(number) => format!("fd {number}"),
+    }
+}
+
+fn probe(probe: &Probe) -> String {
+    match probe {
+        Probe::Exec(command) => format!("exec {}", words(command)),
+        Probe::Tcp(_) | Probe::Unix(_) | Probe::Http(_) | Probe::File(_) => one_line(&probe.to_string()),
+    }
+}
+
+/// Which there are; never what they are.
+fn secrets(process: &ProcessSpec) -> String {
+    let names = process.extras().secrets.iter().map(|secret| format!("{}=***", one_line(&secret.name)));
+    match names.collect::<Vec<_>>().join(" ") {
+        names if names.is_empty() => names,
+        names => format!("secrets {names}"),
+    }
 }
 
 fn timing(spec: &JobSpec) -> String {
@@ -150,7 +209,11 @@ fn timing(spec: &JobSpec) -> String {
         Some(zone) => format!("zone {zone}"),
         None => "local time".into(),
     };
-    [owner(&spec.process), zone].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    [owner(&spec.process), zone, secrets(&spec.process)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn owner(process: &ProcessSpec) -> String {
@@ -175,16 +238,28 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
     json.push_str("],\"units\":[");
     // What was read of a broken configuration isn't what it asks for.
     if ok {
-        for (spec, _) in loaded.services() {
+        for (spec, _) in loaded.in_start_order() {
             push_unit(&mut json, "service", &spec.name, &spec.process);
             let _ = write!(
                 json,
-                ",\"restart\":\"{}\",\"oneshot\":{},\"autostart\":{},\"critical\":{}}}",
+                ",\"restart\":\"{}\",\"oneshot\":{},\"autostart\":{},\"critical\":{},\"depends_on\":[",
                 spec.restart.name(),
                 spec.oneshot,
                 spec.autostart,
                 spec.critical
             );
+            for need in &spec.depends_on {
+                separate(&mut json);
+                push_text(&mut json, "{\"name\":", Some(&need.name));
+                push_text(&mut json, ",\"condition\":", Some(need.condition.name()));
+                json.push('}');
+            }
+            let extras = spec.extras();
+            let ready = extras.ready.as_ref().map(|ready| sign(&ready.kind));
+            let health = extras.health.as_ref().map(|health| probe(&health.probe));
+            push_text(&mut json, "],\"ready\":", ready.as_deref());
+            push_text(&mut json, ",\"health\":", health.as_deref());
+            json.push('}');
         }
         for (spec, _) in loaded.jobs() {
             push_unit(&mut json, "job", &spec.name, &spec.process);
@@ -223,6 +298,13 @@ fn push_unit(json: &mut String, kind: &str, name: &str, process: &ProcessSpec) {
     json.push(']');
     push_text(json, ",\"user\":", process.identity.user.as_deref());
     push_text(json, ",\"group\":", process.identity.group.as_deref());
+    json.push_str(",\"secrets\":[");
+    for secret in &process.extras().secrets {
+        separate(json);
+        push_text(json, "{\"name\":", Some(&secret.name));
+        json.push_str(",\"value\":\"***\"}");
+    }
+    json.push(']');
 }
 
 fn push_text(json: &mut String, key: &str, text: Option<&str>) {

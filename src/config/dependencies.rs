@@ -13,6 +13,7 @@ use crate::text::diagnostic::Severity;
 use crate::text::index::Index;
 use crate::text::near::nearest;
 use crate::text::source::Source;
+use crate::text::words::row;
 use std::ops::Range;
 
 type Services = Vec<Found<ServiceSpec>>;
@@ -26,7 +27,7 @@ pub fn settle(top: &mut Top, sources: &[Source], problems: &mut Problems) -> Vec
     let jobs: Vec<&str> = top.jobs.iter().map(|found| found.spec.spec.name.as_str()).collect();
     let names = Names::new(&top.services);
     let mut edges: Vec<Vec<Edge>> = names.groups.iter().map(|_| Vec::new()).collect();
-    let mut resolved = Vec::new();
+    let (mut resolved, mut hints) = (Vec::new(), MOST_HINTS);
     for (number, found) in top.services.iter().enumerate() {
         let group = names.group_of.get(number).copied().unwrap_or_default();
         // What is wrong is so for all copies, and told of the first.
@@ -34,7 +35,8 @@ pub fn settle(top: &mut Top, sources: &[Source], problems: &mut Problems) -> Vec
         for need in &found.marks.needs {
             let Some(members) = names.meant(&need.name) else {
                 if first {
-                    problems.at(sources, need.place, Severity::Error, unknown(need, &jobs, &names));
+                    problems.at(sources, need.place, Severity::Error, unknown(need, &jobs, &names, hints > 0));
+                    hints = hints.saturating_sub(1);
                 }
                 continue;
             };
@@ -106,13 +108,19 @@ impl Names {
     }
 }
 
-fn unknown(need: &Need, jobs: &[&str], names: &Names) -> String {
+/// For as many unknown names the nearest one is looked for, among ten thousand maybe.
+const MOST_HINTS: usize = 20;
+
+fn unknown(need: &Need, jobs: &[&str], names: &Names, hint: bool) -> String {
     let name = &need.name;
     if jobs.contains(&name.as_str()) {
         return format!("'{name}' is a cron job; only services can be depended on");
     }
-    let mut known: Vec<&str> = names.by_base.keys().chain(names.by_name.keys()).map(|name| &**name).collect();
-    known.sort_unstable();
+    let mut known: Vec<&str> = Vec::new();
+    if hint {
+        known.extend(names.by_base.keys().chain(names.by_name.keys()).map(|name| &**name));
+        known.sort_unstable();
+    }
     match nearest(name, known) {
         Some(near) => format!("there is no service '{name}' to depend on (did you mean '{near}'?)"),
         None => format!("there is no service '{name}' to depend on"),
@@ -140,6 +148,9 @@ fn judge(need: &Need, condition: Condition, needed: &Found<ServiceSpec>, sources
         problems.at(sources, need.place, Severity::Warning, message);
     }
 }
+
+/// As many of a circle's places are told.
+const MOST_PLACES: usize = 8;
 
 /// A walk along the dependencies, to the end of each chain first.
 struct Walk<'a> {
@@ -212,7 +223,8 @@ impl<'a> Walk<'a> {
         let mut places: Vec<String> = round.iter().filter_map(edge).map(|edge| edge.place.spoken(sources)).collect();
         // The last one is where this is told.
         places.pop();
-        let message = format!("a circle of dependencies: {}", names.join(" → "));
+        places.truncate(MOST_PLACES);
+        let message = format!("a circle of dependencies: {}", row(&names));
         if places.is_empty() { message } else { format!("{message} ({})", places.join(", ")) }
     }
 }

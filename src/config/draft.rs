@@ -8,6 +8,7 @@ use crate::model::service::{
     READY_TIMEOUT, Ready, ReadyKind, Restart, STARTSECS, ServiceExtras, ServiceSpec, StopSpec,
 };
 use crate::schedule::Schedule;
+use crate::text::diagnostic::Span;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub struct Readiness {
     pub timeout: Option<Duration>,
     /// It is there and names no kind.
     pub bare: bool,
+    /// Where the unit's own interval stands.
+    pub interval_place: Option<Span>,
 }
 
 /// What `health:` says.
@@ -185,6 +188,7 @@ impl Unit {
     pub fn into_service(mut self, name: String) -> ServiceSpec {
         let process = self.take_process();
         let mut extras = self.extras;
+        extras.success_codes = extras.success_codes.filter(|codes| *codes != [0]);
         let Readiness { kind, interval, timeout, .. } = self.ready;
         let pidfile = self.pidfile.map(|path| Box::new(PidFile { path, timeout: timeout.unwrap_or(PIDFILE_TIMEOUT) }));
         let usual = if pidfile.is_some() { PIDFILE_TIMEOUT } else { READY_TIMEOUT };

@@ -31,10 +31,13 @@ pub struct Unread {
     pub reason: String,
 }
 
+/// What a file says, shared by all that name it.
+type Variables = Result<Rc<Vec<Variable>>, Unread>;
+
 /// All that were asked for so far.
 pub struct EnvFiles {
     fetch: Fetch,
-    known: Vec<(PathBuf, Result<Rc<Vec<Variable>>, Unread>)>,
+    known: Vec<(PathBuf, Variables)>,
     sources: Vec<Source>,
 }
 
@@ -45,7 +48,7 @@ impl EnvFiles {
     }
 
     /// The variables of a file; what is wrong in it is told the first time.
-    pub fn read(&mut self, path: &Path, problems: &mut Problems) -> Result<Rc<Vec<Variable>>, Unread> {
+    pub fn read(&mut self, path: &Path, problems: &mut Problems) -> Variables {
         if let Some((_, result)) = self.known.iter().find(|(known, _)| known == path) {
             return result.clone();
         }
@@ -68,7 +71,8 @@ impl EnvFiles {
     }
 }
 
-fn variables(source: &Source, problems: &mut Problems) -> Vec<Variable> {
+/// The variables that a file sets.
+pub fn variables(source: &Source, problems: &mut Problems) -> Vec<Variable> {
     let mut found = Vec::new();
     for (number, bytes) in source.lines() {
         match line(bytes) {

@@ -53,14 +53,14 @@ pub const TOP: &[Key<Top>] = &[
     key! {
         name: "log",
         kind: "map",
-        default: "",
+        default: "as its keys",
         meaning: "how lines leave wingmate",
         read: |field, top| schema::settings(field, LOG, top),
     },
     key! {
         name: "shutdown",
         kind: "map",
-        default: "",
+        default: "as its keys",
         meaning: "how everything is stopped",
         read: |field, top| schema::settings(field, SHUTDOWN, top),
     },

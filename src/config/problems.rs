@@ -23,6 +23,11 @@ impl Problems {
         self.errors
     }
 
+    /// Whether further ones are only counted: their words aren't worth looking for.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MOST
+    }
+
     /// How many problems there are, those aside that are only counted.
     pub fn len(&self) -> usize {
         self.list.len()

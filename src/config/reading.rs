@@ -168,7 +168,8 @@ impl Reading<'_> {
             return None;
         }
         let (key, what) = (&entry.key, &self.what);
-        let (message, meant) = match nearest(key, names) {
+        let near = if self.problems.is_full() { None } else { nearest(key, names) };
+        let (message, meant) = match near {
             Some(near) => (format!("unknown key '{key}' in {what} (did you mean '{near}'?)"), Some(near)),
             None => (format!("unknown key '{key}' in {what} (allowed: {})", names.join(", ")), None),
         };

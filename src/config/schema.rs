@@ -113,7 +113,7 @@ pub fn services(field: &mut Field<'_, '_>, top: &mut Top) {
     units(field, &mut |reading, entry| {
         reading.what = format!("service '{}'", entry.key);
         let Some(mut numbers) = instances::of(&entry.node) else {
-            let spec = service(reading, entry, &entry.node, entry.key.to_string(), top);
+            let spec = service(reading, entry, &entry.node, String::from(&*entry.key), top);
             top.services.push(spec.0);
             return;
         };
@@ -121,7 +121,7 @@ pub fn services(field: &mut Field<'_, '_>, top: &mut Top) {
         while let Some(number) = numbers.next(reading.problems.errors() > errors) {
             let (told, node) = (reading.problems.len(), instances::replaced(&entry.node, number));
             let (mut found, count) = service(reading, entry, &node, format!("{}-{number}", entry.key), top);
-            found.spec.extras_mut().base = Some(entry.key.to_string());
+            found.spec.extras_mut().base = Some(String::from(&*entry.key));
             found.spec.process.environ.push(("WINGMATE_INSTANCE".into(), number.to_string().into()));
             found.spec.process.environ.shrink_to_fit();
             top.services.push(found);
@@ -169,7 +169,7 @@ pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
         let stdin = seen.place("stdin").filter(|_| process.extras().stdin == Stdin::Inherit);
         let marks = Marks { stdin: stdin.map(|span| reading.place(span)), ..Marks::default() };
         let (text, schedule) = unit.schedule.take().unzip();
-        let (name, schedule_text) = (entry.key.to_string(), text.unwrap_or_default());
+        let (name, schedule_text) = (String::from(&*entry.key), text.unwrap_or_default());
         let spec = JobSpec { name, process, schedule: schedule_text, timezone: unit.timezone, stop: unit.stop };
         top.jobs.push(found(reading, entry, &seen, Job { spec, schedule }, marks));
     });

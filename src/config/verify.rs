@@ -78,10 +78,13 @@ fn daemon(reading: &mut Reading<'_>, unit: &Unit, seen: &Seen) {
         }
         _ => {}
     }
-    if let (Some(span), true, false) = (seen.place("ready"), unit.ready.bare, pidfile) {
+    let Some(span) = seen.place("ready").filter(|_| unit.ready.bare) else { return };
+    if !pidfile {
         let message = "'ready' names no sign (tcp, unix, http, exec, file, log, notify or fd); 'timeout' alone goes with a \
                        'pidfile': how long the daemon may take to write it";
         reading.error(span, message);
+    } else if let Some(span) = unit.ready.interval_place {
+        reading.error(span, "'interval' is the time between two probes, and there is none");
     }
 }
 

@@ -3,14 +3,16 @@
 
 use super::zones::Zones;
 pub use crate::config::Loaded;
-use crate::config::{self, Fetched, Program, ProgramKind, Sources, Unread};
+use crate::config::{self, Fetched, Place, Program, ProgramKind, Sources, Unread};
 use crate::model::moment::Spoken;
+use crate::model::service::ServiceSpec;
 use crate::model::table::Table;
 use crate::supervise::shutdown::budget_for;
 use crate::sys::files::{self, reason};
 use crate::sys::identity;
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
+use crate::text::words::row;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -40,26 +42,71 @@ pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
     loaded
 }
 
-/// Warns of what can't be kept at the end: a `stop.timeout` that the shutdown's own time doesn't have room for.
+/// Warns of what can't be kept at the end: a `stop.timeout`, or a chain of them along `depends_on`, that the
+/// shutdown's own time doesn't have room for.
 pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
+    let delay = loaded.config.settings.shutdown_delay;
+    if delay >= budget && !delay.is_zero() {
+        let text = format!("shutdown.delay, {}, leaves nothing of shutdown.timeout, {}", Spoken(delay), Spoken(budget));
+        loaded.add(Severity::Warning, loaded.delay_place().map(|place| (place, text)));
+    }
+    let misfit = |what: &str, timeout: Duration| {
+        let needed = budget_for(delay + timeout, budget)?;
+        let engine = needed.as_secs() + 2;
+        let after = if delay.is_zero() { String::new() } else { format!(" after shutdown.delay, {}", Spoken(delay)) };
+        Some(format!(
+            "{what}, {}, doesn't fit into shutdown.timeout, {}{after}: that takes {} (and as much from the engine: docker \
+             stop -t {engine}, terminationGracePeriodSeconds: {engine})",
+            Spoken(timeout),
+            Spoken(budget),
+            Spoken(needed)
+        ))
+    };
     let services = loaded.services().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
     let jobs = loaded.jobs().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
-    let misfits: Vec<_> = services
-        .chain(jobs)
-        .filter_map(|(name, timeout, place)| {
-            let needed = budget_for(timeout, budget)?;
-            let engine = needed.as_secs() + 2;
-            let text = format!(
-                "the stop.timeout of '{name}', {}, doesn't fit into shutdown.timeout, {}: that takes {} (and as much \
-                 from the engine: docker stop -t {engine}, terminationGracePeriodSeconds: {engine})",
-                Spoken(timeout),
-                Spoken(budget),
-                Spoken(needed)
-            );
-            Some((place, text))
-        })
-        .collect();
+    let single = services.chain(jobs).filter_map(|(name, timeout, place)| {
+        misfit(&format!("the stop.timeout of '{name}'"), timeout).map(|text| (place, text))
+    });
+    let mut misfits: Vec<_> = single.collect();
+    if let Some(chain) = longest_chain(loaded) {
+        let what = format!("what the chain {} may take to stop", chain.names);
+        misfits.extend(misfit(&what, chain.time).map(|text| (chain.place, text)));
+    }
     loaded.add(Severity::Warning, misfits);
+}
+
+/// Services that stop one after the other.
+struct Chain {
+    /// From the one that stops first to the one that stops last.
+    names: String,
+    time: Duration,
+    place: Place,
+}
+
+/// The chain of at least two services that may take longest. Oneshots are usually over by then.
+fn longest_chain(loaded: &Loaded) -> Option<Chain> {
+    if loaded.services().all(|(spec, _)| spec.depends_on.is_empty()) {
+        return None;
+    }
+    // What each may take with all that stop after it, and the one of these that takes longest.
+    let mut times: Table<&str, (Duration, Option<&str>)> = Table::new();
+    let mut longest: Option<(&ServiceSpec, Place, Duration)> = None;
+    for (spec, place) in loaded.in_start_order() {
+        let own = if spec.oneshot { Duration::ZERO } else { spec.stop.timeout };
+        let needed = spec.depends_on.iter().map(|need| need.name.as_str());
+        // Of equal ones the first.
+        let after = needed.rev().filter_map(|name| times.get(name).map(|(time, _)| (*time, name)));
+        let after = after.max_by_key(|(time, _)| *time);
+        let time = own.saturating_add(after.map_or(Duration::ZERO, |(time, _)| time));
+        times.insert(&spec.name, (time, after.map(|(_, name)| name)));
+        if after.is_some() && longest.is_none_or(|(_, _, before)| before < time) {
+            longest = Some((spec, place, time));
+        }
+    }
+    let (first, place, time) = longest?;
+    let next = |name: &&str| times.get(*name).and_then(|(_, next)| *next);
+    let names: Vec<&str> = std::iter::successors(Some(first.name.as_str()), next).collect();
+    Some(Chain { names: row(&names), time, place })
 }
 
 /// Brings a file that `env_file` names.

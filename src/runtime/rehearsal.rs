@@ -5,9 +5,10 @@ use super::configuration::can_be_program;
 use crate::launch::accounts::Accounts;
 use crate::launch::environment::{Variable, for_units};
 use crate::launch::plan::{Context, Ids, Plan};
-use crate::model::command::ProcessSpec;
+use crate::model::command::{ProcessSpec, Secret};
+use crate::model::service::{Hook, Probe, ReadyKind, ServiceSpec};
 use crate::sys::fault::{Cause, Fault, interpreter};
-use crate::sys::identity;
+use crate::sys::{files, identity};
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::fs;
@@ -33,6 +34,37 @@ impl Rehearsal {
         Rehearsal { environment, accounts: identity::accounts(), ids }
     }
 
+    /// Why a service, or a command beside it, could not be started now.
+    pub fn troubles(&self, spec: &ServiceSpec) -> Vec<String> {
+        let mut troubles: Vec<String> = self.trouble(&spec.process).into_iter().collect();
+        let extras = spec.extras();
+        let hook = |hook: &'_ Option<Hook>| hook.as_ref().map(|hook| (hook.command.clone(), hook.identity.clone()));
+        let of_probe = |probe: Option<&Probe>| match probe {
+            Some(Probe::Exec(command)) => Some((command.clone(), None)),
+            _ => None,
+        };
+        let ready = extras.ready.as_ref().and_then(|ready| match &ready.kind {
+            ReadyKind::Probe(probe) => Some(probe),
+            _ => None,
+        });
+        let beside = [
+            ("pre_start", hook(&extras.pre_start)),
+            ("ready.exec", of_probe(ready)),
+            ("health.exec", of_probe(extras.health.as_ref().map(|health| &health.probe))),
+            ("stop.command", extras.stop_command.clone().map(|command| (command, None))),
+            ("post_stop", hook(&extras.post_stop)),
+        ];
+        for (key, asked) in beside {
+            let Some((command, identity)) = asked else { continue };
+            let identity = identity.unwrap_or_else(|| spec.process.identity.clone());
+            let trouble = self.trouble(&ProcessSpec { command, identity, ..spec.process.clone() });
+            // What keeps all of them from starting is said once.
+            let new = trouble.filter(|trouble| !troubles.contains(trouble));
+            troubles.extend(new.map(|trouble| format!("{key}: {trouble}")));
+        }
+        troubles
+    }
+
     /// Why the process could not be started now, in the words that a failed start would have.
     pub fn trouble(&self, spec: &ProcessSpec) -> Option<String> {
         let context = Context {
@@ -48,6 +80,12 @@ impl Rehearsal {
             Ok(plan) => plan,
             Err(error) => return Some(error.to_string()),
         };
+        for Secret { name, file, .. } in &spec.extras().secrets {
+            if let Err(error) = files::open(file) {
+                let (file, reason) = (file.display(), files::reason(&error));
+                return Some(format!("cannot read the secret '{name}' in '{file}': {reason}"));
+            }
+        }
         if let Some(directory) = spec.working_dir.as_deref().filter(|directory| !directory.is_dir()) {
             return Some(format!("the working directory '{}' is not there", directory.display()));
         }

@@ -135,8 +135,9 @@ impl Loop {
         self.expire_adoptions(now);
         self.expire_mains(now);
         self.go_on_probing(None, now);
-        self.take_met();
         loop {
+            // What an action has written may have let some output through that waited for its turn.
+            self.take_met();
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
             }

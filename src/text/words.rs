@@ -221,6 +221,19 @@ pub fn joined<'a>(words: impl IntoIterator<Item = Cow<'a, str>>) -> String {
     line
 }
 
+/// Names that follow each other, as `a → b → c`; of a long row its ends.
+pub fn row(names: &[&str]) -> String {
+    const ENDS: usize = 4;
+    let arrow = " → ";
+    match (names.get(..ENDS), names.len().checked_sub(ENDS).and_then(|from| names.get(from..))) {
+        (Some(first), Some(last)) if names.len() > 2 * ENDS + 1 => {
+            let left_out = names.len() - 2 * ENDS;
+            format!("{}{arrow}… {left_out} more …{arrow}{}", first.join(arrow), last.join(arrow))
+        }
+        _ => names.join(arrow),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +310,15 @@ mod tests {
             let found: Vec<&str> = shell_words(&words).map(|word| &*word.text).collect();
             assert_eq!(found, *expected, "{text}");
         }
+    }
+
+    #[test]
+    fn long_rows_show_their_ends() {
+        assert_eq!(row(&[]), "");
+        assert_eq!(row(&["a", "b", "a"]), "a → b → a");
+        assert_eq!(row(&["1", "2", "3", "4", "5", "6", "7", "8", "9"]), "1 → 2 → 3 → 4 → 5 → 6 → 7 → 8 → 9");
+        let ten = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"];
+        assert_eq!(row(&ten), "1 → 2 → 3 → 4 → … 2 more … → 7 → 8 → 9 → 10");
     }
 
     #[test]

@@ -36,10 +36,21 @@ fn start(place: &Place) -> Wingmate {
     wingmate
 }
 
+/// The same, and its program has said this: the line. (Between the two streams there is no order.)
+fn start_saying(place: &Place, said: &str) -> (Wingmate, String) {
+    let mut wingmate = place.start(&["--log-level", "debug"]);
+    wingmate.each(&["web: starting (pid ", said]);
+    let seen = wingmate.lines.to_string();
+    let line = seen.lines().find(|line| line.contains(said)).unwrap().to_owned();
+    (wingmate, line)
+}
+
 /// It is ready now, and only now what depends on it is started.
 fn is_ready(wingmate: &mut Wingmate) {
     wingmate.line("ready after ");
     wingmate.line("after: running (pid ");
+    let seen = wingmate.lines.to_string();
+    assert!(!seen.contains("not ready within"), "{seen}");
 }
 
 /// The number in `(pid N)`.
@@ -58,7 +69,7 @@ fn port() -> (OwnedFd, u16) {
 #[test]
 fn a_port_that_answers() {
     // The last name isn't one that anybody's /etc/hosts has: it is asked for.
-    for host in ["127.0.0.1", "localhost", "127.1"] {
+    for host in ["127.0.0.1", "localhost", "0x7f000001"] {
         let (socket, port) = port();
         let place = place(WAITS, &format!("ready: {{ tcp: \"{host}:{port}\", interval: 10ms }}"));
         let mut wingmate = start(&place);
@@ -121,8 +132,7 @@ fn a_text_in_its_output() {
     let script = "echo nothing; printf \"it is re\"; read -r _ < $D/go; echo \"ady now\" >&2; read -r _ < $D/go; echo \
                   \"it is ready now\"; exec sleep inf";
     let place = place(script, "ready: { log: ready now }");
-    let mut wingmate = start(&place);
-    wingmate.line("nothing");
+    let (mut wingmate, _) = start_saying(&place, "nothing");
     // Two halves on two streams are no whole.
     place.tell("go", "");
     wingmate.line("ady now");
@@ -163,7 +173,8 @@ fn speaker() {
         None => UnixAddr::from_pathname(&name).unwrap(),
     };
     let socket = UnixDatagram::unbound().unwrap();
-    println!("watchdog {}, socket {name}", std::env::var("WATCHDOG_USEC").unwrap_or_default());
+    let watchdog = std::env::var("WATCHDOG_USEC").unwrap_or_default();
+    writeln!(std::io::stdout(), "watchdog {watchdog}, socket {name}").unwrap();
     let fifo = std::fs::File::open(format!("{}/say", std::env::var("D").unwrap())).unwrap();
     for line in BufReader::new(fifo).lines().map(Result::unwrap) {
         match line.as_str() {
@@ -189,8 +200,7 @@ fn spoken_by(program: &str) -> String {
 #[test]
 fn what_it_says_itself() {
     let place = place(&speaks(), "ready: { notify: true }");
-    let mut wingmate = start(&place);
-    let line = wingmate.line("watchdog , socket ");
+    let (mut wingmate, line) = start_saying(&place, "watchdog , socket ");
     let name = line.split("socket ").nth(1).unwrap();
     // From outside of its world nobody speaks for it.
     if name.starts_with('/') {
@@ -215,8 +225,7 @@ fn a_user_speaks_for_itself() {
     let place = place(&spoken_by("$D/speaker"), "user: nobody\n    ready: { notify: true }");
     // Where everybody may execute it.
     std::fs::copy(std::env::current_exe().unwrap(), place.path("speaker")).unwrap();
-    let mut wingmate = start(&place);
-    let line = wingmate.line("watchdog , socket ");
+    let (mut wingmate, line) = start_saying(&place, "watchdog , socket ");
     let name = line.split("socket ").nth(1).unwrap();
     if name.starts_with('/') {
         let facts = std::fs::metadata(name).unwrap();

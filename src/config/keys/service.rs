@@ -94,7 +94,7 @@ pub const SERVICE: &[Key<Unit>] = &[
         kind: "list",
         default: "[0]",
         meaning: "exits that are not failures",
-        read: |field, unit| unit.extras.success_codes = restarts::codes(field),
+        read: |field, unit| set_some(&mut unit.extras.success_codes, restarts::codes(field)),
     },
     key! {
         name: "no_restart_codes",

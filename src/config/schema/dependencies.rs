@@ -12,7 +12,7 @@ pub fn depends_on(field: &mut Field<'_, '_>, unit: &mut Unit) {
         Value::Map(entries) => {
             for entry in entries.iter() {
                 let place = field.reading.place(entry.span);
-                let mut need = Need { name: entry.key.to_string(), condition: None, place };
+                let mut need = Need { name: String::from(&*entry.key), condition: None, place };
                 let mut value = Field { reading: field.reading, name: field.name, span: entry.span, node: &entry.node };
                 match &entry.node.value {
                     Value::Null => {}

@@ -92,7 +92,7 @@ pub fn secrets(field: &mut Field<'_, '_>, unit: &mut Unit) {
     let Value::Map(entries) = &field.node.value else { return field.wrong_kind(must) };
     for entry in entries.iter() {
         let Some(mut value) = valued(field, entry, "it is a file's path") else { continue };
-        let mut secret = Secret { name: entry.key.to_string(), file: PathBuf::new(), as_file: false };
+        let mut secret = Secret { name: String::from(&*entry.key), file: PathBuf::new(), as_file: false };
         match &entry.node.value {
             Value::Map(_) => {
                 let seen = value.map(keys::SECRET, &mut secret);

@@ -3,6 +3,7 @@
 use super::super::draft::{Kind, Unit};
 use super::super::keys;
 use super::super::reading::{Field, Seen, nowhere_else};
+use super::super::yaml::Value;
 use super::commands;
 use crate::model::moment::Spoken;
 use crate::model::service::{Probe, ReadyKind};
@@ -18,11 +19,13 @@ const HEALTH_KINDS: [&str; 4] = ["tcp", "unix", "http", "exec"];
 pub fn ready(field: &mut Field<'_, '_>, unit: &mut Unit) {
     let seen = field.map_beside(keys::READY, &nowhere_else, unit);
     one_kind(field, &seen, &READY_KINDS);
-    unit.ready.bare = unit.ready.kind.is_none() && READY_KINDS.iter().all(|kind| seen.lacks(kind));
+    let is_map = matches!(field.node.value, Value::Map(_));
+    unit.ready.bare = is_map && unit.ready.kind.is_none() && READY_KINDS.iter().all(|kind| seen.lacks(kind));
     let kind = seen.first_of(&READY_KINDS).map(|(kind, _)| kind);
     if let (Some(kind), Some(span)) = (kind.filter(|kind| !PROBES.contains(kind)), seen.place("interval")) {
         field.reading.error(span, format!("'interval' is the time between two probes, and '{kind}' is none"));
     }
+    unit.ready.interval_place = seen.place("interval");
 }
 
 /// One probe, or times alone in the defaults.
@@ -30,7 +33,8 @@ pub fn health(field: &mut Field<'_, '_>, unit: &mut Unit) {
     let seen = field.map_beside(keys::HEALTH, &keys::not_of_health, unit);
     one_kind(field, &seen, &HEALTH_KINDS);
     let kinds = HEALTH_KINDS.iter().filter(|kind| !seen.lacks(kind)).count();
-    if kinds == 0 && unit.health.probe.is_none() && unit.kind != Kind::Defaults {
+    let is_map = matches!(field.node.value, Value::Map(_));
+    if is_map && kinds == 0 && unit.health.probe.is_none() && unit.kind != Kind::Defaults {
         field.reading.error(field.span, format!("'health' needs one of {}", HEALTH_KINDS.join(", ")));
     }
 }

@@ -1,8 +1,12 @@
 //! What is read, and what is said of mistakes, file kind by file kind. Everything goes through [`read`].
 
 mod crontab;
+mod defaults;
+mod dependencies;
 mod mutations;
+mod process;
 mod service_dir;
+mod services;
 mod units;
 mod yaml;
 

@@ -322,30 +322,31 @@ fn settings_are_read() {
     assert_told(|text| of_yaml(text), table);
 }
 
+/// Every key of a table says what the manual needs, and is there once.
+fn assert_whole<D>(tables: &[&[reading::Key<D>]]) {
+    let keys = || tables.iter().copied().flatten();
+    for key in keys() {
+        assert!(!key.manual.kind.is_empty() && !key.manual.meaning.is_empty(), "{}", key.name);
+        assert!(!key.manual.default.is_empty(), "{}", key.name);
+    }
+    let mut names: Vec<&str> = keys().map(|key| key.name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "a key is there twice");
+}
+
 #[test]
 fn the_table_of_keys_is_whole() {
-    let tables = [
-        keys::PROCESS,
-        keys::SERVICE,
-        keys::JOB,
-        keys::READY,
-        keys::HEALTH,
-        keys::BACKOFF,
-        keys::MAX_RESTARTS,
-        keys::STOP,
-    ];
-    for key in tables.into_iter().flatten() {
-        assert!(
-            !key.manual.kind.is_empty() && !key.manual.default.is_empty() && !key.manual.meaning.is_empty(),
-            "{}",
-            key.name
-        );
+    assert_whole(&[keys::TOP]);
+    assert_whole(&[keys::LOG]);
+    assert_whole(&[keys::SHUTDOWN]);
+    assert_whole(&[keys::PROCESS, keys::SERVICE]);
+    assert_whole(&[keys::PROCESS, keys::JOB]);
+    for table in [keys::READY, keys::HEALTH, keys::BACKOFF, keys::MAX_RESTARTS, keys::STOP] {
+        assert_whole(&[table]);
     }
-    for table in [[keys::PROCESS, keys::SERVICE], [keys::PROCESS, keys::JOB]] {
-        let mut names: Vec<&str> = table.into_iter().flatten().map(|key| key.name).collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count, "a key is there twice");
-    }
+    assert_whole(&[keys::HOOK]);
+    assert_whole(&[keys::NEED]);
+    assert_whole(&[keys::SECRET]);
 }

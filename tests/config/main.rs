@@ -1,5 +1,7 @@
 //! A configuration is read strictly, and everything that is wrong with it is told at once: through `wingmate check`.
 
+mod services;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -287,7 +289,7 @@ fn json_is_one_document() {
     assert_eq!((told.status, &*told.err), (Some(0), ""));
     let file = format!("\"file\":\"{}/crontab\"", dir.path());
     let advice = "is passed on as it is, no shell reads it: write sh -c '…', or SHELL=/bin/sh above the entry";
-    let identity = "\"user\":null,\"group\":null";
+    let identity = "\"user\":null,\"group\":null,\"secrets\":[]";
     let expected = format!(
         "{{\"v\":1,\"ok\":true,\"problems\":[\
          {{{file},\"line\":2,\"column\":8,\"severity\":\"warning\",\"message\":\"cron job 'no-such-program': cannot execute 'no-such-program': no such file or directory (searched in PATH)\"}},\
