@@ -40,6 +40,7 @@ fn main() -> Result<()> {
     if std::env::var_os(INSIDE).is_none() {
         return enter_namespace();
     }
+    end_with_the_outer();
     let services = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1000);
     let rounds = if services < 100 { 1 } else { 5 };
     let fleet = Fleet { place: Place::new()?, wingmate: wingmate()?, services, rounds };
@@ -55,8 +56,19 @@ fn enter_namespace() -> Result<()> {
         unshare.args(["--user", "--map-root-user"]);
     }
     unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--"]).args(std::env::args_os());
-    let status = unshare.env(INSIDE, std::process::id().to_string()).stdin(Stdio::null()).status()?;
+    let mut inside = unshare.env(INSIDE, std::process::id().to_string()).stdin(Stdio::piped()).spawn()?;
+    // Not before its end: the other one goes when this one does.
+    let _held = inside.stdin.take();
+    let status = inside.wait()?;
     if status.success() { Ok(()) } else { Err(format!("the benchmark in its namespace: {status}").into()) }
+}
+
+/// Whoever ends the process outside of the namespace ends all that is in it.
+fn end_with_the_outer() {
+    std::thread::spawn(|| {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        std::process::exit(1)
+    });
 }
 
 fn wingmate() -> Result<String> {
@@ -271,7 +283,8 @@ impl Running {
     /// What has come; nothing at its end.
     fn read(&mut self) -> Result<Vec<u8>> {
         if poll(&mut [PollFd::new(&self.log, PollFlags::IN)], Some(&LIMIT))? == 0 {
-            kill_process(Pid::from_raw(self.pid).ok_or("no pid")?, Signal::KILL)?;
+            // Whoever doesn't stop is stopped; the floor's services have no supervisor.
+            let _ = Pid::from_raw(self.pid).map(|pid| kill_process(pid, Signal::KILL));
             return Err("nothing is heard any more".into());
         }
         let mut block = vec![0; 64 << 10];

@@ -53,7 +53,13 @@ impl Loop {
 
     fn launch(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) {
         if let (Some(kills), Part::PreStart | Part::Program) = (&self.oom_kills, part) {
-            self.oom_kills_before.insert(unit, kills.count());
+            let index = unit.0 as usize;
+            if index >= self.oom_kills_before.len() {
+                self.oom_kills_before.resize(index + 1, 0);
+            }
+            if let Some(before) = self.oom_kills_before.get_mut(index) {
+                *before = kills.count();
+            }
         }
         let mut started = self.begin(unit, life, part, due, now);
         // What wasn't found isn't there with one more descriptor either.

@@ -160,7 +160,12 @@ impl Service {
             return;
         }
         match message {
-            Message::Ready => self.ready_came(life, now, actions),
+            Message::Ready => {
+                // Where something else was to show it, this doesn't.
+                if self.spec.extras().ready.as_ref().is_some_and(|ready| ready.kind == ReadyKind::Notify) {
+                    self.ready_came(life, now, actions);
+                }
+            }
             Message::Status(text) => self.status = (!text.is_empty()).then(|| text.into_boxed_str()),
             Message::Reloading => self.status = Some("reloading".into()),
             Message::Stopping => self.status = Some("stopping".into()),

@@ -157,6 +157,30 @@ fn nothing_is_needed_of_the_container_neither_rights_nor_a_place_to_write() {
 }
 
 #[test]
+fn probes_and_dependencies_need_neither_rights_nor_a_place_to_write() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    let options = ["--read-only", "--user", "1234:5678", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+    let mut container = Container::start(&engine, &options, &image, &["-c", "/config/probed.yaml"]);
+    let line = container.line("first: starting (pid ");
+    let pid = line.split("(pid ").nth(1).and_then(|rest| rest.split(')').next()).expect("a pid").to_owned();
+    for line in ["first: running", "second: starting", "second: running", "third: starting", "third: running"] {
+        container.line(line);
+    }
+    container.ask(&["/busybox", "kill", "-STOP", &pid]);
+    // It doesn't answer any more, which three checks find; its dependents stay as they are.
+    container.line("first: unhealthy");
+    container.line("first: running");
+    container.stop();
+    let (status, lines) = container.end();
+    assert_eq!(status, 0, "{lines:#?}");
+    let place = |text: &str| lines.iter().rposition(|line| line.contains(text)).expect(text);
+    assert!(place("third: stopped") < place("second: stopping"), "{lines:#?}");
+    assert!(place("second: stopped") < place("first: stopping"), "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| line.contains("second: running")).count(), 1, "{lines:#?}");
+}
+
+#[test]
 fn five_thousand_orphans_are_reaped_and_cost_no_unit_its_exit_status() {
     let Some(mut engine) = engine::turn() else { return };
     let image = engine.image("bare");

@@ -69,7 +69,7 @@ fn port() -> (OwnedFd, u16) {
 #[test]
 fn a_port_that_answers() {
     // The last name isn't one that anybody's /etc/hosts has: it is asked for.
-    for host in ["127.0.0.1", "localhost", "127.1"] {
+    for host in ["127.0.0.1", "localhost", "0x7f000001"] {
         let (socket, port) = port();
         let place = place(WAITS, &format!("ready: {{ tcp: \"{host}:{port}\", interval: 10ms }}"));
         let mut wingmate = start(&place);

@@ -30,17 +30,17 @@ fn started(yaml: &str, units: &[&str]) -> (Place, Wingmate) {
 
 #[test]
 fn only_what_differs_is_touched() {
-    let (place, mut wingmate) = started(BEFORE, &["db: running", "web | web one", "old: running"]);
+    let (place, mut wingmate) = started(BEFORE, &["db: running", "| web one", "old: running"]);
     place.file("wingmate.yaml", AFTER);
     wingmate.signal(Signal::HUP);
     wingmate.line("reloaded: 1 restarted (web), 1 started (new), 1 stopped (old), 1 changed (tidy), 1 unchanged");
-    wingmate.each(&["web | web two", "new | I am new"]);
+    wingmate.each(&["| web two", "| I am new"]);
     // Wide enough for the names that there are now, and nothing is left of those that have gone.
     let before = wingmate.descriptors();
     place.file("wingmate.yaml", BEFORE);
     wingmate.signal(Signal::HUP);
     wingmate.line("1 started (old), 1 stopped (new)");
-    wingmate.each(&["web | web one", "old: running"]);
+    wingmate.each(&["| web one", "old: running"]);
     assert_eq!(wingmate.descriptors(), before);
     let lines = wingmate.stop();
     assert_eq!(lines.iter().filter(|line| line.contains("db: running")).count(), 1, "{lines:#?}");
@@ -48,11 +48,11 @@ fn only_what_differs_is_touched() {
 
 #[test]
 fn a_broken_file_changes_nothing_and_every_problem_is_told() {
-    let (place, mut wingmate) = started(BEFORE, &["web | web one"]);
+    let (place, mut wingmate) = started(BEFORE, &["| web one"]);
     place.file("wingmate.yaml", "service:\n  web: { comand: [ x ] }\n  db: { command: [ x ], depends_on: [ wbe ] }\n");
     wingmate.signal(Signal::HUP);
     wingmate.line("wingmate.yaml:2:10: unknown key 'comand' in service 'web' (did you mean 'command'?)");
-    wingmate.line("wingmate.yaml:3:41: depends on 'wbe', but there is no such service (did you mean 'web'?)");
+    wingmate.line("wingmate.yaml:3:39: there is no service 'wbe' to depend on (did you mean 'web'?)");
     wingmate.line("not reloaded, nothing is changed: 2 errors");
     let lines = wingmate.stop();
     assert_eq!(lines.iter().filter(|line| line.contains("web: running")).count(), 1, "{lines:#?}");
@@ -61,7 +61,7 @@ fn a_broken_file_changes_nothing_and_every_problem_is_told() {
 
 #[test]
 fn settings_hold_at_once() {
-    let (place, mut wingmate) = started(BEFORE, &["web | web one"]);
+    let (place, mut wingmate) = started(BEFORE, &["| web one"]);
     place.file("wingmate.yaml", &format!("log: {{ format: json }}\n{BEFORE}"));
     wingmate.signal(Signal::HUP);
     wingmate.line("\"message\":\"reloaded: 4 unchanged\"");
@@ -70,13 +70,14 @@ fn settings_hold_at_once() {
 
 #[test]
 fn a_crontabs_entries_are_known_by_what_they_are() {
-    let place = Place::new("");
+    let place = Place::new("service: { web: { command: [ sleep, inf ] } }\n");
     place.file("crontab", "0 0 1 1 * echo one\n0 0 2 1 * echo two\n");
     let mut wingmate = place.start(&[]);
+    wingmate.line("web: running");
     wingmate.signal(Signal::HUP);
-    wingmate.line("reloaded: 2 unchanged");
+    wingmate.line("reloaded: 3 unchanged");
     place.file("crontab", "0 0 3 1 * echo zero\n0 0 1 1 * echo one\n0 0 2 1 * echo two\n");
     wingmate.signal(Signal::HUP);
-    wingmate.line("2 unchanged");
+    wingmate.line("reloaded: 1 started (echo), 3 unchanged");
     wingmate.stop();
 }
