@@ -86,6 +86,17 @@ impl Ending {
             (StopGroup::Group, Some(group)) => Target::Group(group),
             (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(pid),
         };
+        self.send(signal, target, actions);
+    }
+
+    /// Sends the stop signal to what a dead main process, which alone had it, left in its group.
+    pub fn signal_leftovers(&self, actions: &mut Vec<Action>) {
+        if let (Some(signal), Some(group), None) = (self.stop.signal, self.group, self.pid) {
+            self.send(signal, Target::Group(group), actions);
+        }
+    }
+
+    fn send(&self, signal: Signal, target: Target, actions: &mut Vec<Action>) {
         actions.push(Action::Signal { unit: self.unit, target, signal });
         // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
         if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {

@@ -9,7 +9,8 @@
 //! - It starts once: its end is wingmate's.
 //! - Signals that come before it runs are kept for it, in order; one that asks to stop cancels its start.
 //! - It has no `stop.timeout`, only its wave's share of the shutdown.
-//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one.
+//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one. What it leaves there when its
+//!   stop signal has ended it gets that signal too.
 
 use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living};
@@ -191,7 +192,12 @@ impl MainCommand {
             }
             State::Stopping { ending, since } => {
                 let since = *since;
+                // The signal was for the process alone: what it left behind hasn't been asked to end yet.
+                let unasked = group_lives && !self.treatment.group && ending.pid() == Some(dead) && !ending.killed();
                 ending.exited(dead, Some(exit), group_lives, now, actions);
+                if unasked {
+                    ending.signal_leftovers(actions);
+                }
                 let text = format!("{exit} after {}", Spoken(now.since(since)));
                 self.say(actions, Level::Info, text, "stopped", Some(dead), Some(exit.status()));
                 self.when_gone();

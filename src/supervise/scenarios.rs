@@ -7,6 +7,7 @@ mod reload;
 
 use super::Plan;
 use super::event::Event;
+use super::main_command::Treatment;
 use super::standing::Standing;
 use super::world::{Manner, World, seconds, service, services};
 use crate::model::command::ProcessSpec;
@@ -160,6 +161,21 @@ fn the_main_command_and_jobs_stop_first() {
     assert_eq!(world.times("SIGTERM to db"), [1500]);
     assert_eq!(world.left, Some(143), "its status is the main command's");
     assert_eq!(world.elapsed(), 1700);
+}
+
+#[test]
+fn what_the_main_command_leaves_behind_is_asked_to_end_before_it_is_killed() {
+    let left = |plan: Plan| {
+        let manner = Manner { leaves: true, obeys: Some(seconds(0.2)), ..Manner::default() };
+        let mut world = World::new(plan).manner(0, manner).begin();
+        stop(&mut world);
+        assert!(!world.said("SIGKILL to main"), "{:?}", world.story);
+        assert_eq!(world.left, Some(143));
+        (world.times("SIGTERM to main"), world.elapsed())
+    };
+    assert_eq!(left(main_command()), (vec![0, 200], 400));
+    let treatment = Treatment { group: true, ..Treatment::default() };
+    assert_eq!(left(Plan { treatment, ..main_command() }), (vec![0], 200), "the whole group had it at once");
 }
 
 #[test]
