@@ -211,6 +211,11 @@ impl Ending {
         if self.pid.is_none() { self.group } else { None }
     }
 
+    /// The group, until it was seen empty.
+    pub fn group(&self) -> Option<Pid> {
+        self.group
+    }
+
     /// The main process, while it lives.
     pub fn pid(&self) -> Option<Pid> {
         self.pid
