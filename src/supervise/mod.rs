@@ -314,6 +314,20 @@ impl Supervisor {
         self.unit(unit)?.service()?.death_signal(dead, exit)
     }
 
+    /// The group that goes with a unit's process: mostly the one that it leads.
+    pub fn group_of(&self, unit: UnitId, process: Pid) -> Pid {
+        let service = self.unit(unit).and_then(Unit::service);
+        service.and_then(|service| service.group_of(process)).unwrap_or(process)
+    }
+
+    /// The group of a service's main process, where that runs.
+    pub fn group(&self, unit: UnitId) -> Option<Pid> {
+        match self.unit(unit)?.service()?.state {
+            service::State::Running { group, .. } => group,
+            _ => None,
+        }
+    }
+
     /// What a unit's process, or that of a command beside it, is made from.
     pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
         let own = self.unit(unit)?.process()?;

@@ -181,6 +181,8 @@ impl Service {
             Message::ExtendTimeout(by) => self.extend(now + by),
             Message::MainPid { pid: new, group: led } => {
                 if let State::Running { pid, group, proxy: None, .. } = &mut self.state {
+                    // What was launched is a part of this life as long as it lives.
+                    self.former = Some(self.former.unwrap_or(*pid)).filter(|former| *former != new);
                     (*pid, *group) = (new, led);
                     self.say(actions, Level::Info, format!("its main process is pid {new} now"), "running", Some(new));
                 }
