@@ -139,7 +139,7 @@ impl Loop {
 
     fn rest(&mut self, signal: Option<Signal>, now: Now) {
         let writers: Vec<Pid> = self.outputs.writers().collect();
-        let rest = rest::signal(signal, &writers);
+        let rest = rest::signal(signal, &mut self.told, &writers);
         // Whoever was dead already has a status that comes first.
         self.reap(now);
         self.events.push(Event::Rest(rest));

@@ -36,7 +36,7 @@ pub enum Action {
     /// The last act: this signal to every process that is left (as PID 1: of the namespace; else: to own children);
     /// answered by `Rest`.
     SignalRest(Signal),
-    /// Look how many of them there are; answered by `Rest`.
+    /// Look how many of them there are; who has come since then gets TERM. Answered by `Rest`.
     CountRest,
     /// Leave with this status; `words` are the very last line of the log. `asked`: somebody wanted it so.
     Leave { status: u8, words: Note, asked: bool },
