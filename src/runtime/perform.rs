@@ -1,6 +1,6 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
-use super::launcher::{of, other};
+use super::launcher::{of, other, refused};
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
@@ -111,15 +111,7 @@ impl Loop {
             None => [prepared.stdin(&self.launcher.null), None, None],
         };
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
-        prepared.start(stdio, line).map_err(|fault| {
-            let kind = match fault.status() {
-                _ if fault.exhausted() => FaultKind::Exhausted,
-                Some(127) => FaultKind::NotFound,
-                Some(_) => FaultKind::NotExecutable,
-                None => FaultKind::Other,
-            };
-            Fault { kind, text: fault.to_string() }
-        })
+        prepared.start(stdio, line).map_err(|fault| refused(&fault))
     }
 
     fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {

@@ -19,7 +19,7 @@ pub enum Action {
     WatchPidFile { unit: UnitId, life: Life, starter: Option<Pid> },
     /// Stop watching it.
     ForgetPidFile { unit: UnitId, life: Life },
-    /// Try the unit's probe once; answered by one `Probed` within `timeout`, unless it is forgotten before.
+    /// Try the unit's probe once; answered by one `Probed` or `Untried` within `timeout`, unless it is forgotten before.
     Probe { unit: UnitId, life: Life, purpose: Purpose, timeout: Duration },
     /// A probe of this life that is under way is ended; its answer isn't wanted any more.
     ForgetProbes { unit: UnitId, life: Life },
