@@ -238,6 +238,11 @@ impl Supervisor {
                     service.probed(life, purpose, result, mono, actions);
                 }
             }),
+            Event::Untried { unit, life, purpose, reason } => self.with(unit, |machine, actions| {
+                if let Unit::Service(service) = machine {
+                    service.untried(life, purpose, reason, mono, actions);
+                }
+            }),
             Event::Ready { unit, life } => self.with(unit, |machine, actions| {
                 if let Unit::Service(service) = machine {
                     service.ready_came(life, mono, actions);

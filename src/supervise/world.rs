@@ -207,6 +207,9 @@ impl World {
         let event = |answer: Answer| {
             let Answer { unit, life, purpose, .. } = answer;
             let manner = self.manners.get(&unit).copied().unwrap_or_default();
+            if manner.broken == Some(FaultKind::Exhausted) {
+                return Event::Untried { unit, life, purpose, reason: "cannot make a pipe".to_owned() };
+            }
             let program = self.processes.values().find(|process| process.life == life && process.unit == unit);
             let age = program.map(|program| self.now.mono.since(program.began));
             let fit = age.is_some_and(|age| age >= manner.fit_after && age < manner.unfit_after);

@@ -114,6 +114,21 @@ fn signs_of_readiness_of_another_life_count_for_nothing() {
 }
 
 #[test]
+fn health_that_cannot_be_checked_is_no_failure() {
+    let mut world = World::new(services(vec![healthy("web", 0.0)])).manner(0, fit(0.0, None)).begin();
+    world.pass(seconds(1.0));
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..fit(0.0, Some(20.0)) };
+    world.manners.insert(crate::model::unit::UnitId(0), starved);
+    world.pass(seconds(60.0));
+    assert!(world.said("web: its health could not be checked: cannot make a pipe"));
+    assert!(!world.said("unhealthy"), "{:?}", world.story);
+    // When it can be again, it counts.
+    world.manners.insert(crate::model::unit::UnitId(0), fit(0.0, Some(20.0)));
+    world.pass(seconds(20.0));
+    assert!(world.said("unhealthy"));
+}
+
+#[test]
 fn failures_in_a_row_make_it_unhealthy() {
     let mut world = World::new(services(vec![healthy("web", 0.0)])).manner(0, fit(0.0, Some(11.5))).begin();
     world.pass(seconds(20.0));
