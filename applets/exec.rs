@@ -79,7 +79,8 @@ fn plan(line: &Line, command: Vec<OsString>, setsid: bool) -> Result<Plan, Strin
     let begin = setsid && standing() != Standing::SessionLeader;
     let session = if begin { Session::Own } else { Session::Inherit };
     let spec = ProcessSpec { command, identity: who, session, ..ProcessSpec::default() };
-    let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Accounts::NONE };
+    let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
+    let accounts = accounts.map_err(|error| error.to_string())?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let context = Context {
         environment: &environment,

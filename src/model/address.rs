@@ -85,9 +85,13 @@ fn bare(host: &str) -> Result<String, AddressError> {
         return Err(AddressError::Brackets(host.to_owned()));
     }
     let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    // What ends in a number is meant as an address, not as a name.
-    let numeric = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    let good = if numeric { host.parse::<Ipv4Addr>().is_ok() } else { host.bytes().all(named) };
+    // Four numbers are an address or none, and one is none; what lies between (127.1) a resolver knows: inet_aton(3).
+    let numbers = host.split('.').filter(|part| part.bytes().all(|b| b.is_ascii_digit())).count();
+    let good = match (numbers, host.split('.').count()) {
+        (4, 4) => host.parse::<Ipv4Addr>().is_ok(),
+        (1, 1) => false,
+        _ => host.bytes().all(named),
+    };
     let begins = host.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
     if good && begins { Ok(host.to_owned()) } else { Err(wrong()) }
 }
@@ -104,6 +108,7 @@ mod tests {
             ("localhost:1", "localhost", 1),
             (":65535", "127.0.0.1", 65535),
             ("my-db.internal_x:80", "my-db.internal_x", 80),
+            ("127.1:80", "127.1", 80),
         ] {
             assert_eq!(text.parse(), Ok(Address { host: host.into(), port }), "{text}");
             assert_eq!(
@@ -142,7 +147,7 @@ mod tests {
             ("a:65536", Port("65536".into())),
             ("a:", Port("".into())),
             ("127.0.0.300:80", Host("127.0.0.300".into())),
-            ("1.2:80", Host("1.2".into())),
+            ("5432:80", Host("5432".into())),
             ("a b:80", Host("a b".into())),
             ("-a:80", Host("-a".into())),
             ("[::g]:80", Host("[::g]".into())),

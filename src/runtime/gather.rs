@@ -107,7 +107,7 @@ impl Loop {
     /// A SIGKILL that wingmate didn't send, while the kernel killed for want of memory, was the kernel's.
     fn judged(&self, unit: UnitId, exit: Exit) -> Exit {
         let killed = matches!(exit, Exit::Signal { signal: Signal::KILL, .. });
-        match (&self.oom_kills, self.oom_kills_before.get(&unit)) {
+        match (&self.oom_kills, self.oom_kills_before.get(unit.0 as usize)) {
             (Some(kills), Some(before)) if killed && !self.supervisor.sent_kill(unit) && kills.count() > *before => {
                 Exit::OutOfMemory
             }

@@ -9,7 +9,7 @@ use crate::model::command::{ProcessSpec, Stdin};
 use crate::model::unit::Pid;
 use crate::supervise::event::{Fault, FaultKind};
 use crate::sys::descriptors::{Descriptors, Spare};
-use crate::sys::fault::{self, reason};
+use crate::sys::fault::{self, exhausted, reason};
 use crate::sys::{identity, secrets, spawn};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -55,7 +55,7 @@ impl Launcher {
         let (mut secrets, mut files) = (Vec::new(), Vec::new());
         let mut numbers = (FIRST..).filter(|number| Some(*number) != taken);
         for secret in &spec.extras().secrets {
-            let content = secrets::read(&secret.file).map_err(|error| other(error.to_string()))?;
+            let content = secrets::read(&secret.file).map_err(|error| of(error.exhausted(), error.to_string()))?;
             if secret.as_file {
                 let number = numbers.next().unwrap_or(FIRST);
                 secrets.push((format!("{}_FILE", secret.name).into(), format!("/proc/self/fd/{number}").into()));
@@ -64,7 +64,8 @@ impl Launcher {
                 secrets.push((OsString::from(&secret.name), OsString::from_vec(content)));
             }
         }
-        let accounts = if Accounts::needed(spec) { identity::accounts() } else { Accounts::NONE };
+        let accounts = if Accounts::needed(spec) { identity::accounts() } else { Ok(Accounts::NONE) };
+        let accounts = accounts.map_err(|error| of(true, error.to_string()))?;
         let context = Context {
             environment: &self.environment,
             secrets: &secrets,
@@ -77,8 +78,12 @@ impl Launcher {
         let plan = Plan::new(spec, &context).map_err(|error| other(error.to_string()))?;
         let owner = plan.owner(&self.ids);
         let in_memory = |(path, content, number): (&PathBuf, Vec<u8>, RawFd)| {
-            let failed = |errno| format!("cannot pass on the secret '{}': {}", path.display(), reason(errno));
-            let file = secrets::memory_file(&content, owner).map_err(|errno| other(failed(errno)))?;
+            let failed = |why: &str| format!("cannot pass on the secret '{}' as a file: {why}", path.display());
+            if !secrets::can_be_opened() {
+                return Err(other(failed("/proc isn't mounted, or is another pid namespace's")));
+            }
+            let made = secrets::memory_file(&content, owner);
+            let file = made.map_err(|errno| of(exhausted(errno), failed(&reason(errno))))?;
             Ok((file, number))
         };
         let files = files.into_iter().map(in_memory).collect::<Result<_, Fault>>()?;
@@ -107,6 +112,11 @@ impl Prepared {
 /// A start failed before there was a program.
 pub(super) fn other(text: String) -> Fault {
     Fault { kind: FaultKind::Other, text }
+}
+
+/// The same, perhaps only because there was nothing to start it with.
+pub(super) fn of(exhausted: bool, text: String) -> Fault {
+    Fault { kind: if exhausted { FaultKind::Exhausted } else { FaultKind::Other }, text }
 }
 
 #[cfg(test)]

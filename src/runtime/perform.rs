@@ -1,6 +1,6 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
-use super::launcher::other;
+use super::launcher::{of, other};
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
@@ -13,7 +13,7 @@ use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::{Action, Due, Part, Target};
 use crate::supervise::event::{Event, Fault, FaultKind};
-use crate::sys::fault::reason;
+use crate::sys::fault::{exhausted, reason};
 use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -53,7 +53,13 @@ impl Loop {
 
     fn launch(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) {
         if let (Some(kills), Part::PreStart | Part::Program) = (&self.oom_kills, part) {
-            self.oom_kills_before.insert(unit, kills.count());
+            let index = unit.0 as usize;
+            if index >= self.oom_kills_before.len() {
+                self.oom_kills_before.resize(index + 1, 0);
+            }
+            if let Some(before) = self.oom_kills_before.get_mut(index) {
+                *before = kills.count();
+            }
         }
         let mut started = self.begin(unit, life, part, due, now);
         // What wasn't found isn't there with one more descriptor either.
@@ -113,6 +119,7 @@ impl Loop {
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
         prepared.start(stdio, line).map_err(|fault| {
             let kind = match fault.status() {
+                _ if fault.exhausted() => FaultKind::Exhausted,
                 Some(127) => FaultKind::NotFound,
                 Some(_) => FaultKind::NotExecutable,
                 None => FaultKind::Other,
@@ -168,5 +175,5 @@ fn extra(part: Part, due: Option<&Due>) -> Vec<Variable> {
 
 /// One of the things that a unit needs to give signs with can't be had.
 pub(super) fn failed(what: &str, errno: Errno) -> Fault {
-    other(format!("cannot make its {what}: {}", reason(errno)))
+    of(exhausted(errno), format!("cannot make its {what}: {}", reason(errno)))
 }

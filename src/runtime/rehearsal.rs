@@ -2,12 +2,12 @@
 //! really starts, an earlier one may have made what was missing.
 
 use super::configuration::can_be_program;
-use crate::launch::accounts::Accounts;
+use crate::launch::accounts::{Accounts, Table};
 use crate::launch::environment::{Variable, for_units};
 use crate::launch::plan::{Context, Ids, Plan};
 use crate::model::command::{ProcessSpec, Secret};
 use crate::model::service::{Hook, Probe, ReadyKind, ServiceSpec};
-use crate::sys::fault::{Cause, Fault, interpreter};
+use crate::sys::fault::{Cause, Fault, interpreter, reason_of};
 use crate::sys::{files, identity};
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
@@ -31,7 +31,11 @@ impl Rehearsal {
         let ids = identity::ids();
         // What may be kept is the container's to say, not that of whoever asks.
         let ids = Ids { permitted: ids.known, ..ids };
-        Rehearsal { environment, accounts: identity::accounts(), ids }
+        let accounts = identity::accounts().unwrap_or_else(|error| {
+            let unreadable = Table::Unreadable(reason_of(&error.source));
+            Accounts { passwd: unreadable.clone(), group: unreadable }
+        });
+        Rehearsal { environment, accounts, ids }
     }
 
     /// Why a service, or a command beside it, could not be started now.

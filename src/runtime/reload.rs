@@ -69,7 +69,6 @@ impl Loop {
     /// The unit is no more: what it wrote is still printed.
     pub(super) fn forget(&mut self, unit: UnitId, now: Now) {
         self.adoptions.remove(&unit);
-        self.oom_kills_before.remove(&unit);
         self.notices.forget(unit);
         self.forget_main(unit);
         self.outputs.remove(unit, &self.poller, now);

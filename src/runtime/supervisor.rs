@@ -59,9 +59,10 @@ pub struct Loop {
     pub(super) options: Options,
     /// Which unit's life each child belongs to.
     pub(super) children: Table<Pid, (UnitId, Life)>,
-    /// The kernel's out-of-memory kills, where they are counted, and how many there were when each unit began.
+    /// The kernel's out-of-memory kills, where they are counted, and how many there were when each unit began, by its
+    /// number.
     pub(super) oom_kills: Option<OomKills>,
-    pub(super) oom_kills_before: Table<UnitId, u64>,
+    pub(super) oom_kills_before: Vec<u32>,
     /// Services that fork into the background.
     pub(super) adoptions: Table<UnitId, Adoption>,
     pub(super) probes: Probes,
@@ -100,7 +101,7 @@ impl Loop {
             options,
             children: Table::new(),
             oom_kills: None,
-            oom_kills_before: Table::new(),
+            oom_kills_before: Vec::new(),
             adoptions: Table::new(),
             probes: Probes::new(PROBES),
             notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),

@@ -14,6 +14,8 @@ pub const SPACING: Duration = Duration::from_millis(10);
 pub struct Record {
     /// Short runs since the last good one.
     pub short_in_a_row: u32,
+    /// Launches since the last one that succeeded for which there was nothing to start the service with.
+    pub starved_in_a_row: u32,
     /// Restarts since wingmate began.
     pub restarts: u32,
     /// When the restarts of the last window happened; empty unless `max_restarts` has one.
@@ -24,6 +26,11 @@ impl Record {
     /// Counts a run that has ended.
     pub fn ended(&mut self, good: bool) {
         self.short_in_a_row = if good { 0 } else { self.short_in_a_row.saturating_add(1) };
+    }
+
+    /// Counts a launch for which there was nothing to start the service with; it is no run.
+    pub fn starved(&mut self) {
+        self.starved_in_a_row = self.starved_in_a_row.saturating_add(1);
     }
 
     /// Whether one more restart at `now` would be one too many.
@@ -50,10 +57,19 @@ impl Record {
 
     /// The delay that the short runs so far call for: none after a good one.
     pub fn delay(&self, backoff: Backoff) -> Duration {
-        match self.short_in_a_row {
-            0 => Duration::ZERO,
-            count => backoff.initial.saturating_mul(1 << (count - 1).min(30)).min(backoff.max.max(backoff.initial)),
-        }
+        after(self.short_in_a_row, backoff)
+    }
+
+    /// The same for the launches that it was starved of.
+    pub fn delay_of_starved(&self, backoff: Backoff) -> Duration {
+        after(self.starved_in_a_row, backoff)
+    }
+}
+
+fn after(failures: u32, backoff: Backoff) -> Duration {
+    match failures {
+        0 => Duration::ZERO,
+        count => backoff.initial.saturating_mul(1 << (count - 1).min(30)).min(backoff.max.max(backoff.initial)),
     }
 }
 

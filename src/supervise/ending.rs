@@ -23,6 +23,9 @@ use std::time::Duration;
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
+/// Whoever is stopped (^Z, SIGSTOP) takes no signal until it goes on, so SIGCONT follows every stop signal but these.
+pub(super) const STAYS: [Signal; 3] = [Signal::KILL, Signal::STOP, Signal::CONT];
+
 /// What is left of a life that is to end.
 #[derive(Clone, Debug)]
 pub struct Ending {
@@ -87,8 +90,7 @@ impl Ending {
             (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(pid),
         };
         actions.push(Action::Signal { unit: self.unit, target, signal });
-        // Whoever is stopped (SIGSTOP, a debugger) takes no signal until it goes on.
-        if ![Signal::KILL, Signal::STOP, Signal::CONT].contains(&signal) {
+        if !STAYS.contains(&signal) {
             actions.push(Action::Signal { unit: self.unit, target, signal: Signal::CONT });
         }
     }

@@ -81,11 +81,14 @@ pub struct Fault {
     pub text: String,
 }
 
-/// The three statuses of a failed start (POSIX, sh: 127 not found, 126 found but not executable).
+/// What kind of a failed start it was; three of them have statuses of their own (POSIX, sh: 127 not found, 126 found
+/// but not executable).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     NotFound,
     NotExecutable,
+    /// There was nothing to start it with: processes, memory, descriptors. That says nothing of the unit.
+    Exhausted,
     Other,
 }
 
@@ -95,7 +98,7 @@ impl FaultKind {
         match self {
             FaultKind::NotFound => 127,
             FaultKind::NotExecutable => 126,
-            FaultKind::Other => 1,
+            FaultKind::Exhausted | FaultKind::Other => 1,
         }
     }
 }

@@ -184,6 +184,21 @@ impl Service {
         }
     }
 
+    /// There was nothing to start it with, which is not its fault and may pass: it is tried again, whatever `restart`
+    /// and `max_restarts` say.
+    pub(super) fn starved(&mut self, text: &str, now: Mono, actions: &mut Vec<Action>) {
+        if self.wanted == Wanted::Down {
+            self.state = State::Stopped;
+            return self.say(actions, Level::Info, format!("{text}; stopped"), "stopped", None);
+        }
+        self.record.starved();
+        let earliest = self.launched.map_or(now, |launched| launched + SPACING);
+        let until = (now + self.record.delay_of_starved(self.spec.backoff)).max(earliest);
+        let (delay, count) = (Spoken(until.since(now)), self.record.starved_in_a_row);
+        self.state = State::Backoff { until };
+        self.say(actions, Level::Warn, format!("{text}; tried again in {delay} ({count} in a row)"), "backoff", None);
+    }
+
     pub(super) fn succeeded(&self, exit: Exit) -> bool {
         matches!(exit, Exit::Code(code) if self.spec.success_codes().contains(&code))
     }

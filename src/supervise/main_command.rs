@@ -9,10 +9,11 @@
 //! - It starts once: its end is wingmate's.
 //! - Signals that come before it runs are kept for it, in order; one that asks to stop cancels its start.
 //! - It has no `stop.timeout`, only its wave's share of the shutdown.
-//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one.
+//! - Signals go to its process, or by its [`Treatment`] to its group: it always leads one. What is left of that when
+//!   its process has ended on being stopped gets TERM.
 
 use super::action::{Action, Part, Target};
-use super::ending::{Ending, Living};
+use super::ending::{Ending, Living, STAYS};
 use super::event::Fault;
 use super::standing::End;
 use crate::model::command::ProcessSpec;
@@ -154,7 +155,11 @@ impl MainCommand {
                 let living = Living { unit: self.unit, life: self.life, pid: *pid, group: Some(*pid) };
                 // The signal goes where every signal goes; SIGKILL to what is left of its group.
                 let stop = StopSpec { signal: Some(signal), timeout: limit, group: StopGroup::Group };
-                actions.push(Action::Signal { unit: self.unit, target: self.treatment.target(*pid), signal });
+                let target = self.treatment.target(*pid);
+                actions.push(Action::Signal { unit: self.unit, target, signal });
+                if !STAYS.contains(&signal) {
+                    actions.push(Action::Signal { unit: self.unit, target, signal: Signal::CONT });
+                }
                 let ending = Ending::ordered(living, stop, None, limit, now, actions);
                 self.state = State::Stopping { ending, since: *since };
             }
@@ -191,7 +196,14 @@ impl MainCommand {
             }
             State::Stopping { ending, since } => {
                 let since = *since;
+                let was_main = ending.pid() == Some(dead);
                 ending.exited(dead, Some(exit), group_lives, now, actions);
+                if let (true, false, Some(group)) = (was_main, self.treatment.group, ending.awaited_group()) {
+                    // What it left behind had no stop signal yet. A shell's background jobs ignore INT and QUIT.
+                    for signal in [Signal::TERM, Signal::CONT] {
+                        actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+                    }
+                }
                 let text = format!("{exit} after {}", Spoken(now.since(since)));
                 self.say(actions, Level::Info, text, "stopped", Some(dead), Some(exit.status()));
                 self.when_gone();

@@ -6,7 +6,8 @@ mod readiness;
 mod reload;
 
 use super::Plan;
-use super::event::Event;
+use super::event::{Event, FaultKind};
+use super::main_command::Treatment;
 use super::standing::Standing;
 use super::world::{Manner, World, seconds, service, services};
 use crate::model::command::ProcessSpec;
@@ -58,7 +59,7 @@ fn with_startsecs_0_starts_are_still_10_ms_apart() {
 
 #[test]
 fn a_launch_that_fails_is_a_short_run() {
-    let manner = Manner { broken: true, ..Manner::default() };
+    let manner = Manner { broken: Some(FaultKind::NotFound), ..Manner::default() };
     let spec = ServiceSpec { max_restarts: Some(MaxRestarts::InARow(2)), ..service("web") };
     let mut world = World::new(services(vec![spec])).manner(0, manner).begin();
     world.pass(seconds(10.0));
@@ -66,6 +67,50 @@ fn a_launch_that_fails_is_a_short_run() {
     assert!(world.said("failed: max_restarts reached"));
     assert_eq!(world.left, Some(1), "nothing is left to run");
     assert_eq!(world.last_words(), "stopping: nothing is left to run: failed: web; exit status 1");
+}
+
+#[test]
+fn a_launch_without_the_means_for_it_is_tried_again_whatever_restart_says() {
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..Manner::default() };
+    for restart in [Restart::Always, Restart::OnFailure, Restart::Never] {
+        let limit = Some(MaxRestarts::InARow(1));
+        let spec = ServiceSpec { restart, critical: true, max_restarts: limit, ..service("batch") };
+        let mut world = World::new(services(vec![spec])).manner(0, starved).begin();
+        world.pass(seconds(60.0));
+        assert!(world.said("batch: cannot execute 'batch': cannot allocate memory; tried again in 100ms (1 in a row)"));
+        assert!(world.said("tried again in 25.6s (9 in a row)"), "{:?}", world.story);
+        assert_eq!(world.left, None, "{restart:?}");
+        // What it was starved of doesn't count when it is judged at last.
+        world.manners.insert(crate::model::unit::UnitId(0), ends(0.0, 3));
+        world.pass(seconds(60.0));
+        assert_eq!(world.left, Some(3), "{restart:?}");
+        let starts = world.times("batch starts");
+        match restart {
+            Restart::Always | Restart::OnFailure => assert_eq!(starts, [81_100, 81_200]),
+            Restart::Never => assert_eq!(starts, [81_100]),
+        }
+    }
+}
+
+#[test]
+fn a_starved_service_is_stopped_at_once() {
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..Manner::default() };
+    let spec = ServiceSpec { oneshot: true, restart: Restart::Never, ..service("migrate") };
+    let plan = Plan { services: vec![spec], ..main_command() };
+    let mut world = World::new(plan).manner(0, starved).begin();
+    world.pass(seconds(1.0));
+    assert!(world.times("main starts").is_empty() && world.left.is_none(), "{:?}", world.story);
+    stop(&mut world);
+    assert_eq!((world.left, world.elapsed()), (Some(0), 1000));
+}
+
+#[test]
+fn a_main_command_without_the_means_for_it_ends_wingmate_with_1() {
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..Manner::default() };
+    let mut world = World::new(main_command()).manner(0, starved).begin();
+    world.pass(seconds(1.0));
+    assert_eq!(world.left, Some(1));
+    assert!(world.last_words().starts_with("stopping: main command: cannot execute 'main': cannot allocate memory"));
 }
 
 #[test]
@@ -265,7 +310,7 @@ fn signals_before_the_main_command_are_kept_and_one_that_stops_cancels_it() {
 
 #[test]
 fn a_main_command_that_cannot_be_started_says_so() {
-    let manner = Manner { broken: true, ..Manner::default() };
+    let manner = Manner { broken: Some(FaultKind::NotFound), ..Manner::default() };
     let mut world = World::new(main_command()).manner(0, manner).begin();
     world.pass(seconds(1.0));
     assert_eq!(world.left, Some(127));
@@ -277,8 +322,22 @@ fn a_signal_that_asks_to_stop_is_the_main_commands_stop_signal() {
     world.happen(Event::Signalled(Signal::QUIT));
     world.pass(seconds(1.0));
     assert_eq!(world.times("SIGQUIT to main").len(), 1);
+    assert_eq!(world.times("SIGCONT to main"), [0], "it may stand still");
     assert!(world.times("SIGTERM to main").is_empty());
     assert_eq!(world.left, Some(131));
+}
+
+#[test]
+fn what_a_stopped_main_command_leaves_behind_gets_a_stop_signal_too() {
+    let manner = Manner { leaves: true, ..obeys(Some(0.2)) };
+    for group in [false, true] {
+        let treatment = Treatment { group, ..Treatment::default() };
+        let mut world = World::new(Plan { treatment, ..main_command() }).manner(0, manner).begin();
+        stop(&mut world);
+        assert_eq!(world.times("SIGTERM to main"), if group { vec![0] } else { vec![0, 200] }, "once each");
+        assert!(world.times("SIGKILL to main").is_empty(), "{:?}", world.story);
+        assert_eq!(world.left, Some(143));
+    }
 }
 
 #[test]

@@ -15,7 +15,8 @@
 //! - `Starting` lasts from the order to launch until its answer; see below for pid files. A program that runs is
 //!   `Running` at once; until it is ready (`Up::Awaited`) that counts, and is shown, as starting.
 //! - A run is good if it lived `startsecs` from ready on; then the next start is at once, else after the back-off.
-//!   A failed launch, `pre_start` or readiness is a short run. Two starts by restart are never closer than
+//!   A failed launch, `pre_start` or readiness is a short run, a launch that there was nothing to start with none at
+//!   all: it is tried again whatever `restart` says. Two starts by restart are never closer than
 //!   `backoff::SPACING`.
 //! - `wanted` is the second dimension: what was told to stop isn't restarted, whatever its state was when it was told
 //!   so; a start during `Stopping` is done when the old life is gone.
@@ -32,7 +33,7 @@
 use super::action::{Action, Part};
 use super::backoff::Record;
 use super::daemon::Adopting;
-use super::event::Fault;
+use super::event::{Fault, FaultKind};
 use super::halting::Halt;
 use super::judging::Over;
 use super::proxy::Proxy;
@@ -307,6 +308,7 @@ impl Service {
         if !matches!(self.state, State::Starting) || life != self.life {
             return self.stray(actions, "launched");
         }
+        self.record.starved_in_a_row = 0;
         match &self.spec.pidfile {
             Some(pidfile) => {
                 let until = now + pidfile.timeout;
@@ -322,11 +324,17 @@ impl Service {
     /// The program, or a command beside it, could not be started.
     pub fn launch_failed(&mut self, life: Life, fault: Fault, now: Mono, actions: &mut Vec<Action>) {
         if let Some(task) = self.task(life) {
+            if (task.part, fault.kind) == (Part::PreStart, FaultKind::Exhausted) {
+                return self.starved(&fault.text, now, actions);
+            }
             let outcome = task.launch_failed(&fault);
             return self.task_is_over(outcome, now, actions);
         }
         if !matches!(self.state, State::Starting) || life != self.life {
             return self.stray(actions, "launch failed");
+        }
+        if fault.kind == FaultKind::Exhausted {
+            return self.starved(&fault.text, now, actions);
         }
         let text = fault.text.clone();
         self.last_end = Some(End::NeverStarted(fault));

@@ -90,11 +90,17 @@ impl Supervisor {
         if let Some(end) = main.end() {
             return Some(Reason::Main(end));
         }
-        let in_vain = |service: &Service| {
-            let standing = service.standing();
-            standing == Standing::Failed || (standing == Standing::Waiting && self.waits_in_vain(service.unit()))
+        if !main.waits() {
+            return None;
+        }
+        // One look at all tells in most turns that there is none.
+        let some_in_vain = self.wait_in_vain(self.services().map(Service::unit));
+        let in_vain = |service: &Service| match service.standing() {
+            Standing::Failed => true,
+            Standing::Waiting => some_in_vain && self.waits_in_vain(service.unit()),
+            _ => false,
         };
-        let failed = self.services().find(|service| main.waits() && in_vain(service))?;
+        let failed = self.services().find(|service| in_vain(service))?;
         let why = match failed.standing() {
             Standing::Waiting => format!("waits ({})", self.waits_for(failed.unit()).unwrap_or_default()),
             _ => "failed".to_owned(),

@@ -82,15 +82,31 @@ impl Supervisor {
 
     /// Whether a service waits for one that doesn't come up by itself any more.
     pub(super) fn waits_in_vain(&self, unit: UnitId) -> bool {
-        let waits = self.unit(unit).and_then(Unit::service).is_some_and(Service::waits);
-        waits
-            && self.graph.needs(unit).iter().filter(|need| !self.is_met(**need)).any(|(needed, _)| {
+        self.wait_in_vain([unit])
+    }
+
+    /// Whether one of these services waits for one that doesn't come up by itself any more. Each is looked at once,
+    /// however many ways there are to it: a ladder of thirty diamonds has a thousand million.
+    pub(super) fn wait_in_vain(&self, units: impl IntoIterator<Item = UnitId>) -> bool {
+        let mut seen = vec![false; self.units.len()];
+        let mut to_see: Vec<UnitId> = units.into_iter().collect();
+        while let Some(unit) = to_see.pop() {
+            if !self.unit(unit).and_then(Unit::service).is_some_and(Service::waits) {
+                continue;
+            }
+            match seen.get_mut(unit.0 as usize) {
+                Some(seen) if !*seen => *seen = true,
+                _ => continue,
+            }
+            for (needed, _) in self.graph.needs(unit).iter().filter(|need| !self.is_met(**need)) {
                 match self.unit(*needed).map(Unit::milestone) {
-                    Some(Milestone::Failed | Milestone::Done | Milestone::Down) => true,
-                    Some(Milestone::Waits) => self.waits_in_vain(*needed),
-                    Some(Milestone::Between | Milestone::Started | Milestone::Up) | None => false,
+                    Some(Milestone::Failed | Milestone::Done | Milestone::Down) => return true,
+                    Some(Milestone::Waits) => to_see.push(*needed),
+                    Some(Milestone::Between | Milestone::Started | Milestone::Up) | None => {}
                 }
-            })
+            }
+        }
+        false
     }
 
     /// Whether a service has ended for good, or waits for one that has.

@@ -1,7 +1,7 @@
 //! A seeded random walk over the whole supervisor: any event in any order, faults included, and the promises that
 //! hold all the same. A failing seed is printed; `WINGMATE_WALK_SEED=N cargo test walk` replays it.
 
-use super::event::{Event, Message};
+use super::event::{Event, FaultKind, Message};
 use super::unit::Unit;
 use super::world::{Manner, World, service};
 use super::{Plan, PlannedJob};
@@ -103,7 +103,7 @@ fn manner(dice: &mut Dice) -> Manner {
         ends: dice.one_in(2).then(|| (dice.millis(4_000), exit(dice))),
         obeys: (!dice.one_in(4)).then(|| dice.millis(2_000)),
         leaves: dice.one_in(4),
-        broken: dice.one_in(8),
+        broken: dice.one_in(8).then(|| dice.of(&[FaultKind::NotFound, FaultKind::Exhausted])),
         undying: false,
         hooks: (dice.millis(4_000), exit(dice)),
         answers: dice.millis(1_500),

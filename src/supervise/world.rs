@@ -22,8 +22,8 @@ pub struct Manner {
     pub obeys: Option<Duration>,
     /// Leaves a child in its group, which obeys like it.
     pub leaves: bool,
-    /// The launch fails.
-    pub broken: bool,
+    /// The launch fails in this way.
+    pub broken: Option<FaultKind>,
     /// Stands in an uninterruptible wait: not even SIGKILL ends it.
     pub undying: bool,
     /// Commands beside it end by themselves after this long, in this way.
@@ -42,7 +42,7 @@ impl Default for Manner {
             ends: None,
             obeys: Some(Duration::ZERO),
             leaves: false,
-            broken: false,
+            broken: None,
             undying: false,
             hooks: (Duration::ZERO, Exit::Code(0)),
             answers: Duration::ZERO,
@@ -374,8 +374,9 @@ impl World {
                 format!("{} of {}", part.name(), self.supervisor.name(unit))
             }
         };
-        if manner.broken {
-            let fault = Fault { kind: FaultKind::NotFound, text: format!("cannot execute '{name}': no such file") };
+        if let Some(kind) = manner.broken {
+            let reason = if kind == FaultKind::Exhausted { "cannot allocate memory" } else { "no such file" };
+            let fault = Fault { kind, text: format!("cannot execute '{name}': {reason}") };
             return Event::LaunchFailed { unit, life, fault };
         }
         let pid = self.new_pid();

@@ -67,6 +67,11 @@ impl Fault {
         }
     }
 
+    /// Whether there was nothing to do it with.
+    pub fn exhausted(&self) -> bool {
+        exhausted(self.errno())
+    }
+
     /// The exit status by which a shell tells of a program that it can't execute: 127 not found, 126 found but
     /// not executable. `None` if it never came to that.
     pub fn status(&self) -> Option<u8> {
@@ -108,6 +113,11 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// Whether this says that there is too little of something now: memory, processes, descriptors, space.
+pub fn exhausted(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN | Errno::NOSPC)
+}
 
 /// The C library's text, lower case as the rest of a message.
 pub fn reason(errno: Errno) -> String {

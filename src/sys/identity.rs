@@ -3,10 +3,12 @@
 //! Unsafe: libc's getresuid and getresgid, which rustix doesn't have.
 #![allow(unsafe_code)]
 
-use super::files;
+use super::fault::exhausted;
+use super::files::{self, ReadError};
 use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
 use crate::launch::plan::Ids;
 use crate::model::capability::Capabilities;
+use rustix::io::Errno;
 use rustix::process::{geteuid, getgroups};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set, set_thread_groups};
 use std::io::ErrorKind;
@@ -56,16 +58,18 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// `/etc/passwd` and `/etc/group` as they are now.
-pub fn accounts() -> Accounts {
-    Accounts { passwd: table(PASSWD), group: table(GROUP) }
+/// `/etc/passwd` and `/etc/group` as they are now. Fails only if there was nothing to read them with: whatever else is
+/// wrong with them is for those who need them.
+pub fn accounts() -> Result<Accounts, ReadError> {
+    Ok(Accounts { passwd: table(PASSWD)?, group: table(GROUP)? })
 }
 
-fn table(path: &str) -> Table {
+fn table(path: &str) -> Result<Table, ReadError> {
     match files::read(Path::new(path), ACCOUNTS_LIMIT) {
-        Ok(text) => Table::Text(text),
-        Err(error) if error.source.kind() == ErrorKind::NotFound => Table::Missing,
-        Err(error) => Table::Unreadable(files::reason(&error.source)),
+        Ok(text) => Ok(Table::Text(text)),
+        Err(error) if error.source.kind() == ErrorKind::NotFound => Ok(Table::Missing),
+        Err(error) if Errno::from_io_error(&error.source).is_some_and(exhausted) => Err(error),
+        Err(error) => Ok(Table::Unreadable(files::reason(&error.source))),
     }
 }
 

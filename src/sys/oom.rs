@@ -42,10 +42,10 @@ impl OomKills {
     }
 
     /// How many there have been; 0 if it can't be told.
-    pub fn count(&self) -> u64 {
+    pub fn count(&self) -> u32 {
         let mut buffer = [0; COUNTS];
         let length = self.file.read_at(&mut buffer, 0).unwrap_or(0);
-        buffer.get(..length).and_then(counted).unwrap_or(0)
+        buffer.get(..length).and_then(counted).map_or(0, |count| count as u32)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Secrets: files whose content only one unit is to see. Read without waiting, bounded, and never part of a message;
 //! passed on as a variable or as an unlinked file in memory.
 
-use super::fault::reason_of;
+use super::fault::{exhausted, reason_of};
 use super::files;
 use crate::launch::accounts;
 use rustix::fs::{Gid, MemfdFlags, Mode, SealFlags, Uid, fchmod, fchown, fcntl_add_seals, memfd_create};
@@ -33,6 +33,13 @@ enum Cause {
     Nul,
 }
 
+impl SecretError {
+    /// Whether there was nothing to read it with.
+    pub fn exhausted(&self) -> bool {
+        matches!(&self.cause, Cause::Read(error) if Errno::from_io_error(error).is_some_and(exhausted))
+    }
+}
+
 /// The file's content, one final newline cut.
 pub fn read(path: &Path) -> std::result::Result<Vec<u8>, SecretError> {
     content(path).map_err(|cause| SecretError { path: path.to_owned(), cause })
@@ -53,6 +60,11 @@ fn content(path: &Path) -> std::result::Result<Vec<u8>, Cause> {
         content.pop();
     }
     if content.contains(&0) { Err(Cause::Nul) } else { Ok(content) }
+}
+
+/// Whether a process can open what it has a number for: only through `/proc/self`.
+pub fn can_be_opened() -> bool {
+    std::fs::read_link("/proc/self").is_ok()
 }
 
 /// A file without a name that holds this, read from its beginning, changed by nobody. `owner` can open it by its

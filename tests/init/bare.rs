@@ -139,6 +139,23 @@ fn without_proc_and_dev_and_on_a_read_only_root_it_runs_and_stops() {
 }
 
 #[test]
+fn without_proc_a_secret_is_no_file_that_could_be_opened() {
+    let place = Place::new(
+        r#"
+service:
+  file: { oneshot: true, command: [ sh, -c, 'cat $S_FILE' ], secrets: { S: { file: hush, as: file } } }
+  variable: { oneshot: true, command: [ sh, -c, 'echo "got $S"' ], secrets: { S: hush } }
+"#,
+    );
+    place.file("hush", "it\n");
+    let (status, lines) = Wingmate::launch(&mut place.command(&NOTHING, &[])).end();
+    assert_eq!(status, 1, "{lines:#?}");
+    let says = "file: cannot pass on the secret 'hush' as a file: /proc isn't mounted, or is another pid namespace's";
+    assert!(lines.iter().any(|line| line.contains(says)), "{lines:#?}");
+    assert!(lines.iter().any(|line| line == "variable | got it"), "{lines:#?}");
+}
+
+#[test]
 fn a_terminal_that_cannot_be_opened_again_gets_every_line() {
     // Without /proc it is written to by a process of its own, which must not be ended with the rest.
     let place = Place::new(

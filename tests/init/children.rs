@@ -7,7 +7,7 @@ const DIRTY: &[&str] = &[
     "sh",
     "-c",
     r#"exec 7</etc/passwd 8>/dev/null 9</; ulimit -Sn 200
-       exec env --block-signal=USR2,TERM,CHLD,URG --ignore-signal=HUP,PIPE,CHLD,INT,USR1,TTOU "$@""#,
+       exec env --block-signal=USR2,TERM,CHLD,URG --ignore-signal=HUP,PIPE,CHLD,INT,USR1,TTOU,ILL,TRAP,BUS,FPE,SEGV,SYS "$@""#,
     "sh",
 ];
 

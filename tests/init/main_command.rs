@@ -102,6 +102,35 @@ fn a_stop_signal_is_passed_on_as_it_came_and_its_status_counts() {
 }
 
 #[test]
+fn one_that_stands_still_goes_on_to_get_its_stop_signal() {
+    let place = Place::new("");
+    let stops = "(kill -STOP $$; until grep -q '^State:.T' /proc/$$/status; do :; done; echo stopped) & wait";
+    for args in [&["--"][..], &["-g", "--"]] {
+        let mut wingmate = place.start(&[&["--shutdown-timeout", "1h"], args, &["sh", "-c", stops]].concat());
+        wingmate.line("stopped");
+        wingmate.signal(Signal::TERM);
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 143, "{lines:#?}");
+        assert!(verdict(&lines).contains("stopped: SIGTERM received"), "{lines:#?}");
+    }
+}
+
+#[test]
+fn what_it_leaves_behind_is_not_waited_for_in_vain() {
+    let place = Place::new("");
+    // A shell's background jobs ignore INT.
+    let leaves = "sleep inf & echo begun; exec sleep inf";
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut wingmate = place.start(&["--shutdown-timeout", "1h", "--", "sh", "-c", leaves]);
+        wingmate.line("begun");
+        wingmate.signal(signal);
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 128 + signal.number(), "{lines:#?}");
+        assert!(!verdict(&lines).contains("killed because"), "{lines:#?}");
+    }
+}
+
+#[test]
 fn a_second_stop_signal_ends_it_and_is_not_passed_on() {
     let place = Place::new("");
     place.program("hears", HEARS);

@@ -41,6 +41,28 @@ fn who_waits_for_one_that_failed_is_told_and_starts_if_it_comes_up_after_all() {
     assert_eq!(world.last_words(), "stopping: nothing is left to run: failed: migrate, web, top; exit status 1");
 }
 
+/// Sixty diamonds one upon the other: a walk along every way would not end in this world's time.
+#[test]
+fn a_ladder_of_diamonds_starts_at_once_and_fails_at_once() {
+    let plan = || {
+        let mut specs = vec![oneshot("migrate")];
+        let mut below = vec![("migrate".to_owned(), Condition::Completed)];
+        for rung in 0..60 {
+            let names = [format!("left{rung}"), format!("right{rung}")];
+            let needs: Vec<(&str, Condition)> = below.iter().map(|(name, how)| (name.as_str(), *how)).collect();
+            specs.extend(names.iter().map(|name| after(name, &needs)));
+            below = names.map(|name| (name, Condition::Ready)).to_vec();
+        }
+        services(specs)
+    };
+    let mut world = World::new(plan()).manner(0, ends(1.0, 0)).begin();
+    world.pass(seconds(2.0));
+    assert_eq!(world.times("right59 starts"), [1000]);
+    let mut world = World::new(Plan { main: main_command().main, ..plan() }).manner(0, ends(1.0, 5)).begin();
+    world.pass(seconds(2.0));
+    assert_eq!(world.left, Some(1));
+}
+
 #[test]
 fn a_dependencys_restart_leaves_its_dependents_alone() {
     let web = after("web", &[("db", Condition::Ready)]);

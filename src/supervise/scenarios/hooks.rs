@@ -45,6 +45,18 @@ fn a_pre_start_that_fails_is_a_short_run() {
 }
 
 #[test]
+fn a_pre_start_without_the_means_for_it_is_tried_again() {
+    let spec = ServiceSpec { restart: Restart::Never, ..with_pre_start() };
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..Manner::default() };
+    let mut world = World::new(services(vec![spec])).manner(0, starved).begin();
+    world.pass(seconds(0.35));
+    assert!(world.said("pre_start of web': cannot allocate memory; tried again in 400ms (3 in a row)"));
+    world.manners.insert(crate::model::unit::UnitId(0), Manner::default());
+    world.pass(seconds(1.0));
+    assert_eq!((world.times("pre_start of web starts"), world.times("web starts")), (vec![700], vec![700]));
+}
+
+#[test]
 fn a_pre_start_that_takes_too_long_is_stopped() {
     let mut world = World::new(services(vec![with_pre_start()])).manner(0, takes(60.0, 0)).begin();
     world.pass(seconds(3.05));
