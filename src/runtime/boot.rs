@@ -91,6 +91,9 @@ pub fn run(options: Options) -> u8 {
     lay_over(&mut loaded.config.settings, &options);
     let budget = loaded.config.settings.shutdown_timeout;
     configuration::warn_of_shutdown(&mut loaded, budget);
+    if options.command.is_some() {
+        loaded.keep_stdin_for_main();
+    }
     let failed = loaded.failed();
     let problems = std::mem::take(&mut loaded.problems);
     if failed {

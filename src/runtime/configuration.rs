@@ -5,7 +5,7 @@ use super::zones::Zones;
 pub use crate::config::Loaded;
 use crate::config::{self, Fetched, Place, Program, ProgramKind, Sources, Unread};
 use crate::model::moment::Spoken;
-use crate::model::service::ServiceSpec;
+use crate::model::service::{STOP_TIMEOUT, ServiceSpec};
 use crate::model::table::Table;
 use crate::supervise::shutdown::budget_for;
 use crate::sys::files::{self, reason};
@@ -83,7 +83,8 @@ struct Chain {
     place: Place,
 }
 
-/// The chain of at least two services that may take longest. Oneshots are usually over by then.
+/// The chain of at least two services that may take longest. Oneshots are usually over by then. A chain in which nobody
+/// asks for another time than the default is none: two services would be enough for a warning at each start.
 fn longest_chain(loaded: &Loaded) -> Option<Chain> {
     if loaded.services().all(|(spec, _)| spec.depends_on.is_empty()) {
         return None;
@@ -106,7 +107,9 @@ fn longest_chain(loaded: &Loaded) -> Option<Chain> {
     let (first, place, time) = longest?;
     let next = |name: &&str| times.get(*name).and_then(|(_, next)| *next);
     let names: Vec<&str> = std::iter::successors(Some(first.name.as_str()), next).collect();
-    Some(Chain { names: row(&names), time, place })
+    let asked =
+        |(spec, _): (&ServiceSpec, Place)| spec.stop.timeout != STOP_TIMEOUT && names.contains(&spec.name.as_str());
+    loaded.services().any(asked).then(|| Chain { names: row(&names), time, place })
 }
 
 /// Brings a file that `env_file` names.

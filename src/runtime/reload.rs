@@ -22,6 +22,9 @@ impl Loop {
         let mut zones = Zones::from_environment();
         let mut loaded = configuration::load(path, &mut zones);
         lay_over(&mut loaded.config.settings, &self.options);
+        if self.supervisor.has_main() {
+            loaded.keep_stdin_for_main();
+        }
         let budget = loaded.config.settings.shutdown_timeout;
         configuration::warn_of_shutdown(&mut loaded, budget);
         for problem in &loaded.problems {

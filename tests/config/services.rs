@@ -44,7 +44,7 @@ fn what_a_service_waits_for_is_shown_in_the_order_of_starting() {
 fn further_files_are_read_in_name_order() {
     let dir = Dir::new("further");
     dir.file("wingmate.yaml", "service: { main1: { command: [ sh ] } }\nlog: { level: warn }\n")
-        .file("wingmate.d/20-b.yaml", "service: { b: { command: [ sh ] } }\n")
+        .file("wingmate.d/20-b.yaml", "service: { b: { command: [ sh ], stop: { timeout: 6s } } }\n")
         .file(
             "wingmate.d/10-a.yaml",
             "service: { a: { command: [ sh ], depends_on: [ b ] } }\ndefaults: { restart: never }\n",
@@ -56,9 +56,9 @@ fn further_files_are_read_in_name_order() {
     assert_eq!(
         told.err,
         "further/wingmate.d/c.yml: notice: this file is not read; here they end in .yaml\n\
-        further/wingmate.d/10-a.yaml:1:17: warning: what the chain a → b may take to stop, 10s, doesn't fit into \
-        shutdown.timeout, 8s: that takes 10.3s (and as much from the engine: docker stop -t 12, \
-        terminationGracePeriodSeconds: 12)\n  service: { a: { command: [ sh ], depends_on: [ b ] } }\n                  ^^^^^^^\n"
+        further/wingmate.d/10-a.yaml:1:17: warning: what the chain a → b may take to stop, 11s, doesn't fit into \
+        shutdown.timeout, 8s: that takes 11.3s (and as much from the engine: docker stop -t 13, \
+        terminationGracePeriodSeconds: 13)\n  service: { a: { command: [ sh ], depends_on: [ b ] } }\n                  ^^^^^^^\n"
     );
     let lines = ["main1: sh (restart never)", "b: sh (restart never)", "a: sh (restart never, after b)"];
     assert_eq!(told.out, lines.map(|line| format!("service {line}\n")).concat());
@@ -178,4 +178,12 @@ fn a_delay_that_takes_all_the_time_is_a_warning() {
     );
     dir.file("wingmate.yaml", &format!("shutdown: {{ timeout: 4s, delay: 2s }}\n{services}"));
     assert_eq!(dir.check(&["--strict"]).status, Some(0));
+}
+
+#[test]
+fn times_that_nobody_asked_for_are_no_warning() {
+    let dir = Dir::new("usual");
+    dir.file("wingmate.yaml", "service: { a: { command: [ sh ], depends_on: [ b ] }, b: { command: [ sh ] } }\n");
+    let told = dir.check(&["--strict"]);
+    assert_eq!((told.err.as_str(), told.status), ("", Some(0)));
 }
