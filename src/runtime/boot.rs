@@ -89,11 +89,11 @@ pub fn run(options: Options) -> u8 {
     let mut loaded =
         options.config.as_deref().map_or_else(Loaded::default, |path| configuration::load(path, &mut zones));
     lay_over(&mut loaded.config.settings, &options);
-    let budget = loaded.config.settings.shutdown_timeout;
-    configuration::warn_of_shutdown(&mut loaded, budget);
+    configuration::warn_of_shutdown(&mut loaded);
     if options.command.is_some() {
         loaded.keep_stdin_for_main();
     }
+    let budget = loaded.config.settings.shutdown_timeout;
     let failed = loaded.failed();
     let problems = std::mem::take(&mut loaded.problems);
     if failed {

@@ -26,8 +26,7 @@ impl Loop {
         if self.supervisor.has_main() {
             loaded.keep_stdin_for_main();
         }
-        let budget = loaded.config.settings.shutdown_timeout;
-        configuration::warn_of_shutdown(&mut loaded, budget);
+        configuration::warn_of_shutdown(&mut loaded);
         for problem in &loaded.problems {
             self.say(&note_of(problem));
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::launch::environment::Variable;
-use crate::model::service::{Address, Url};
+use crate::model::address::{Address, Url};
 use crate::sys::{clock, descriptors, identity, processes, reap};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
