@@ -56,8 +56,7 @@ fn run(line: &Line) -> u8 {
         Err(error) => return wrong_usage(&APPLET, &error),
     };
     let mut loaded = load(&line.config(), &mut Zones::from_environment());
-    let budget = loaded.config.settings.shutdown_timeout;
-    warn_of_shutdown(&mut loaded, budget);
+    warn_of_shutdown(&mut loaded);
     rehearse(&mut loaded);
     if strict {
         for problem in loaded.problems.iter_mut().filter(|problem| problem.severity == Severity::Warning) {

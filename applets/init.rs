@@ -15,7 +15,8 @@ pub static APPLET: Applet = Applet {
     usage: "[OPTIONS] [-- COMMAND [ARG…]]",
     about: "Starts and restarts the services and runs the cron jobs that the configuration names, with COMMAND, if \
             given, as the main process: its end is wingmate's, and its exit status too. Reaps orphans, passes signals \
-            on, and stops everything in order when asked to (SIGTERM, SIGINT, SIGQUIT, SIGRTMIN+3).\n\
+            on, and stops everything in order when asked to (SIGTERM, SIGINT, SIGQUIT, SIGRTMIN+3). Without COMMAND, \
+            SIGHUP reads the configuration again and SIGUSR1 logs a table of all units.\n\
             Called as tini, dumb-init or docker-init it takes their command lines: `--` may be left out, -c is \
             dumb-init's, and no configuration is read unless one is named.",
     options: OPTIONS.split_at(OPTIONS.len() - 2).0,

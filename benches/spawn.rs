@@ -9,11 +9,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
-use wingmate::launch::accounts::{Accounts, Table};
-use wingmate::launch::environment::Variable;
+use wingmate::launch::accounts::Accounts;
 use wingmate::launch::plan::{Context, Plan};
 use wingmate::launch::step::Limit;
-use wingmate::model::command::{Identity, ProcessSpec, Session};
+use wingmate::model::command::{Identity, ProcessSpec, Session, Variable};
 use wingmate::model::unit::Pid;
 use wingmate::sys::descriptors::Descriptors;
 use wingmate::sys::{identity, spawn};
@@ -86,11 +85,8 @@ fn plan(environment: &[Variable], setting: &Setting) -> Plan {
         session: Session::Own,
         ..ProcessSpec::default()
     };
-    let accounts = if Accounts::needed(&spec) {
-        identity::accounts()
-    } else {
-        Accounts { passwd: Table::Missing, group: Table::Missing }
-    };
+    let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
+    let accounts = accounts.expect("the account files can be read");
     let context = Context {
         environment,
         secrets: &[],

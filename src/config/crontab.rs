@@ -2,12 +2,12 @@
 //! with its place. Schedules are `schedule`'s to read, words `text::words`'.
 
 use super::assignment::{BLANKS, value};
-use super::draft::{Kind, Marks, Unit, Variable};
+use super::draft::{Kind, Marks, Unit};
 use super::names;
 use super::problems::Problems;
 use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
-use crate::model::command::ProcessSpec;
+use crate::model::command::{ProcessSpec, Variable};
 use crate::model::job::JobSpec;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};

@@ -2,19 +2,15 @@
 //! keys are there.
 
 use super::Place;
-use crate::model::command::{Extras, ProcessSpec};
+use crate::model::command::{Extras, ProcessSpec, Variable};
 use crate::model::service::{
     Backoff, Condition, HOOK_TIMEOUT, Health, Hook, MaxRestarts, PIDFILE_TIMEOUT, PidFile, Probe, READY_INTERVAL,
     READY_TIMEOUT, Ready, ReadyKind, Restart, STARTSECS, ServiceExtras, ServiceSpec, StopSpec,
 };
 use crate::schedule::Schedule;
 use crate::text::diagnostic::Span;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// A variable: name and value.
-pub type Variable = (OsString, OsString);
 
 /// What a unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

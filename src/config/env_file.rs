@@ -6,8 +6,8 @@
 //! expanded.
 
 use super::assignment::{BLANKS, value};
-use super::draft::Variable;
 use super::problems::Problems;
+use crate::model::command::Variable;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,9 @@
 //! A child's environment: what is inherited, whose home it is, what the unit adds, in this order.
 
 use super::accounts::Person;
-use crate::model::command::InheritEnv;
-use std::ffi::{OsStr, OsString};
+use crate::model::command::{InheritEnv, Variable};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-
-/// A variable: name and value.
-pub type Variable = (OsString, OsString);
 
 /// Where programs are searched when the environment has no `PATH`.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

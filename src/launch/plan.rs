@@ -2,10 +2,10 @@
 //! Built from a unit's definition at each start, performed by `sys::spawn` (a child) or `sys::exec` (in place).
 
 use super::accounts::{AccountError, Accounts, Gid, Target, Uid};
-use super::environment::{self, DEFAULT_PATH, Variable};
+use super::environment::{self, DEFAULT_PATH};
 use super::step::{Limit, Step};
 use crate::model::capability::Capabilities;
-use crate::model::command::{Extras, ProcessSpec, Resource, Rlimit, Session};
+use crate::model::command::{Extras, ProcessSpec, Resource, Rlimit, Session, Variable};
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 

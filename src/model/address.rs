@@ -1,8 +1,24 @@
 //! Addresses as they are written: `HOST:PORT` and `http://…`.
 
-use super::service::{Address, Url};
 use core::net::{Ipv4Addr, Ipv6Addr};
+use std::fmt;
 use std::str::FromStr;
+
+/// Where a TCP port is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// An IP address (v6 without brackets), `localhost`, or a name.
+    pub host: String,
+    pub port: u16,
+}
+
+/// `http://HOST[:PORT][/PATH][?QUERY]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    pub address: Address,
+    /// As it is sent: begins with `/`, the query included.
+    pub path: String,
+}
 
 /// What was written isn't an address.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -21,6 +37,19 @@ pub enum AddressError {
     Https,
     #[error("{0:?} can't stand in the path of a URL (write it as %XX)")]
     Path(char),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Address { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.address, self.path)
+    }
 }
 
 /// Where a `:PORT` alone is.

@@ -4,6 +4,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// A variable of an environment: name and value.
+pub type Variable = (OsString, OsString);
+
 /// A process that can be asked for. Names of users are looked up at each start, so an earlier unit may
 /// create them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +14,7 @@ pub struct ProcessSpec {
     /// Program (searched in `PATH` of the child's environment unless it has a `/`) and arguments; never empty.
     pub command: Vec<OsString>,
     /// Added to the inherited environment, in order; a later one wins.
-    pub environ: Vec<(OsString, OsString)>,
+    pub environ: Vec<Variable>,
     pub identity: Identity,
     pub working_dir: Option<PathBuf>,
     pub session: Session,

@@ -1,5 +1,6 @@
 //! A service as the configuration asks for it.
 
+use super::address::{Address, Url};
 use super::command::{Identity, ProcessSpec};
 use super::signal::Signal;
 use std::ffi::OsString;
@@ -122,36 +123,13 @@ impl fmt::Display for Probe {
         match self {
             Probe::Tcp(address) => write!(f, "tcp {address}"),
             Probe::Unix(path) => write!(f, "unix {}", path.display()),
-            Probe::Http(Url { address, path }) => write!(f, "http://{address}{path}"),
+            Probe::Http(url) => url.fmt(f),
             Probe::Exec(command) => {
                 write!(f, "exec {}", command.first().map_or("".into(), |program| program.to_string_lossy()))
             }
             Probe::File(path) => write!(f, "file {}", path.display()),
         }
     }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Address { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
-    }
-}
-
-/// Where a TCP port is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// An IP address (v6 without brackets), `localhost`, or a name.
-    pub host: String,
-    pub port: u16,
-}
-
-/// `http://HOST[:PORT][/PATH][?QUERY]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
-    pub address: Address,
-    /// As it is sent: begins with `/`, the query included.
-    pub path: String,
 }
 
 /// How a running service is watched from outside.

@@ -89,11 +89,11 @@ pub fn run(options: Options) -> u8 {
     let mut loaded =
         options.config.as_deref().map_or_else(Loaded::default, |path| configuration::load(path, &mut zones));
     lay_over(&mut loaded.config.settings, &options);
-    let budget = loaded.config.settings.shutdown_timeout;
-    configuration::warn_of_shutdown(&mut loaded, budget);
+    configuration::warn_of_shutdown(&mut loaded);
     if options.command.is_some() {
         loaded.keep_stdin_for_main();
     }
+    let budget = loaded.config.settings.shutdown_timeout;
     let failed = loaded.failed();
     let problems = std::mem::take(&mut loaded.problems);
     if failed {
@@ -178,7 +178,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     };
     let supervisor = Supervisor::new(plan, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
-    let outputs = outputs(&supervisor, log, local, &poller);
+    let outputs = outputs(log, local, supervisor.has_main());
     let launcher = Launcher {
         environment: for_units(std::env::vars_os()),
         ids: identity::ids(),
@@ -191,6 +191,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let notices = std::mem::take(&mut options.notices);
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
+    prepared.name_units(now);
     prepared.oom_kills = OomKills::find();
     if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
         prepared.say(&Note::new(Level::Info, ALL_AT_ONCE));
@@ -250,21 +251,10 @@ pub(super) fn offset(local: Rc<Zone>) -> outputs::Zone {
     Box::new(move |wall: Wall| local.span(wall.seconds()).offset)
 }
 
-pub(super) fn failed_pipes(error: &outputs::OpenError) -> String {
-    format!("{error}: {}", reason(&error.source))
-}
-
-/// A pair of pipes for each unit; the main command keeps wingmate's own streams.
-fn outputs(supervisor: &Supervisor, log: LogSettings, local: Rc<Zone>, poller: &Poller) -> Outputs {
+/// Wingmate's own streams, which a main command has too.
+fn outputs(log: LogSettings, local: Rc<Zone>, shared: bool) -> Outputs {
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let mut outputs = Outputs::new(log, offset(local), colour);
-    outputs.set_names(supervisor.names().map(|(_, name)| name));
-    for (unit, name) in supervisor.names() {
-        if supervisor.is_main(unit) {
-            outputs.share(true);
-        } else if let Err(error) = outputs.open(unit, name, None, poller) {
-            outputs.say(&Note::new(Level::Error, failed_pipes(&error)), poller, clock::now());
-        }
-    }
+    outputs.share(shared);
     outputs
 }

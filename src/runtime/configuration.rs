@@ -44,8 +44,8 @@ pub fn load(path: &Path, zones: &mut Zones) -> Loaded {
 
 /// Warns of what can't be kept at the end: a `stop.timeout`, or a chain of them along `depends_on`, that the
 /// shutdown's own time doesn't have room for.
-pub fn warn_of_shutdown(loaded: &mut Loaded, budget: Duration) {
-    let delay = loaded.config.settings.shutdown_delay;
+pub fn warn_of_shutdown(loaded: &mut Loaded) {
+    let (budget, delay) = (loaded.config.settings.shutdown_timeout, loaded.config.settings.shutdown_delay);
     if delay >= budget && !delay.is_zero() {
         let text = format!("shutdown.delay, {}, leaves nothing of shutdown.timeout, {}", Spoken(delay), Spoken(budget));
         loaded.add(Severity::Warning, loaded.delay_place().map(|place| (place, text)));

@@ -2,10 +2,9 @@
 //! start, as an earlier unit may have made the user or the secret.
 
 use crate::launch::accounts::Accounts;
-use crate::launch::environment::Variable;
 use crate::launch::plan::{Context, Ids, Plan};
 use crate::launch::step::Limit;
-use crate::model::command::{ProcessSpec, Stdin};
+use crate::model::command::{ProcessSpec, Stdin, Variable};
 use crate::model::unit::Pid;
 use crate::supervise::event::{Fault, FaultKind};
 use crate::sys::descriptors::{Descriptors, Spare};

@@ -1,8 +1,8 @@
 //! The loops: descriptors become events, actions become calls.
 //!
 //! `boot` reads what is to be run and makes the `supervisor` loop, which gathers events (`gather`) and performs
-//! actions (`perform`, starts with `launcher`). What units give signs by is in `signs`: `probes`, `notify`, `mains`. `proxy` is wmpidproxy's
-//! own, smaller loop.
+//! actions (`perform`, starts with `launcher`). What units give signs by is in `signs`: `probes`, `notify`, `mains`.
+//! `proxy` is wmpidproxy's own, smaller loop.
 
 mod adoption;
 pub mod boot;

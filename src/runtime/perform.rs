@@ -4,7 +4,7 @@ use super::launcher::{of, other, refused};
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
-use crate::launch::environment::Variable;
+use crate::model::command::Variable;
 use crate::model::moment::Now;
 use crate::model::note::Note;
 use crate::model::service::{ReadyKind, ServiceSpec};

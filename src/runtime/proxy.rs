@@ -14,9 +14,8 @@
 use super::daemon::Daemon;
 use super::pidfile::{Look, PidFile, PidFileError};
 use crate::launch::accounts::Accounts;
-use crate::launch::environment::Variable;
 use crate::launch::plan::{Context, Plan, PlanError};
-use crate::model::command::{ProcessSpec, Session};
+use crate::model::command::{ProcessSpec, Session, Variable};
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::process::StartTime;

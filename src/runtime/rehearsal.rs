@@ -3,9 +3,9 @@
 
 use super::configuration::can_be_program;
 use crate::launch::accounts::{Accounts, Table};
-use crate::launch::environment::{Variable, for_units};
+use crate::launch::environment::for_units;
 use crate::launch::plan::{Context, Ids, Plan};
-use crate::model::command::{ProcessSpec, Secret};
+use crate::model::command::{ProcessSpec, Secret, Variable};
 use crate::model::service::{Hook, Probe, ReadyKind, ServiceSpec};
 use crate::sys::fault::{Cause, Fault, interpreter, reason_of};
 use crate::sys::{files, identity};

@@ -9,6 +9,7 @@ use crate::model::moment::Now;
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::unit::UnitId;
+use crate::sys::files::reason;
 use crate::sys::init;
 use crate::text::diagnostic::Severity;
 
@@ -25,8 +26,7 @@ impl Loop {
         if self.supervisor.has_main() {
             loaded.keep_stdin_for_main();
         }
-        let budget = loaded.config.settings.shutdown_timeout;
-        configuration::warn_of_shutdown(&mut loaded, budget);
+        configuration::warn_of_shutdown(&mut loaded);
         for problem in &loaded.problems {
             self.say(&note_of(problem));
         }
@@ -49,22 +49,22 @@ impl Loop {
                 self.supervisor.reload(plan, now);
                 self.outputs.set_settings(log);
                 self.outputs.set_zone(boot::offset(local));
-                self.name_units();
+                self.name_units(now);
             }
             Err(error) => self.complain(&format!("not reloaded, nothing is changed: {error}")),
         }
     }
 
     /// Every unit has its pipes, and the column of names the right width.
-    pub(super) fn name_units(&mut self) {
+    pub(super) fn name_units(&mut self, now: Now) {
         self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
         for (unit, name) in self.supervisor.names() {
             if self.supervisor.is_main(unit) {
                 continue;
             }
             if let Err(error) = self.outputs.open(unit, name, None, &self.poller) {
-                let note = Note::new(Level::Error, boot::failed_pipes(&error));
-                self.outputs.say(&note, &self.poller, crate::sys::clock::now());
+                let note = Note::new(Level::Error, format!("{error}: {}", reason(&error.source)));
+                self.outputs.say(&note, &self.poller, now);
             }
         }
     }

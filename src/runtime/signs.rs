@@ -5,7 +5,7 @@ use super::notify::Said;
 use super::perform::failed;
 use super::probes::{Around, Of};
 use super::supervisor::Loop;
-use crate::launch::environment::Variable;
+use crate::model::command::Variable;
 use crate::model::exit::Exit;
 use crate::model::moment::Now;
 use crate::model::note::Note;

@@ -91,19 +91,8 @@ impl Service {
 
     /// A daemon that ended as its starter's child, unreaped by us.
     pub fn unreaped(&self) -> Option<(Life, Pid)> {
-        match &self.state {
-            State::Adopting(adopting) => adopting.proxy.unreaped().map(|pid| (self.life, pid)),
-            State::Stopped
-            | State::Waiting { .. }
-            | State::Preparing(_)
-            | State::Starting
-            | State::Running { .. }
-            | State::Stopping(_)
-            | State::Clearing(_)
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed => None,
-        }
+        let State::Adopting(adopting) = &self.state else { return None };
+        adopting.proxy.unreaped().map(|pid| (self.life, pid))
     }
 
     /// The starter or the daemon has ended.

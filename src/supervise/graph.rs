@@ -50,11 +50,9 @@ impl Graph {
         }
         levels
     }
-}
 
-impl Graph {
-    /// For each unit whether something that depends on it, directly or through others, is `busy`. `levels`: of all units,
-    /// by number.
+    /// For each unit whether something that depends on it, directly or through others, is `busy`. `levels`: of all
+    /// units, by number.
     pub fn held_up(&self, levels: &[usize], busy: impl Fn(UnitId) -> bool) -> Vec<bool> {
         let mut held_up = vec![false; levels.len()];
         if self.needed_by.is_empty() {

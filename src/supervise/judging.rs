@@ -101,7 +101,14 @@ impl Service {
                 self.grumble(outcome, actions);
                 self.when_gone(now, actions);
             }
-            other => self.state = other,
+            other @ (State::Stopped
+            | State::Waiting { .. }
+            | State::Starting
+            | State::Adopting(_)
+            | State::Running { .. }
+            | State::Backoff { .. }
+            | State::Done
+            | State::Failed) => self.state = other,
         }
     }
 

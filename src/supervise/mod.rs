@@ -223,36 +223,24 @@ impl Supervisor {
             }),
             Event::Signalled(signal) => self.signalled(signal, now),
             Event::OrphanReaped => self.orphan_reaped(),
-            Event::Adopted { unit, life, pid, group } => self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.adopted(life, pid, group, mono, actions);
-                }
-            }),
-            Event::Refused { unit, life, reason } => self.with(unit, |machine, _| {
-                if let Unit::Service(service) = machine {
-                    service.refused(life, reason);
-                }
-            }),
-            Event::Probed { unit, life, purpose, result } => self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.probed(life, purpose, result, mono, actions);
-                }
-            }),
-            Event::Untried { unit, life, purpose, reason } => self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.untried(life, purpose, reason, mono, actions);
-                }
-            }),
-            Event::Ready { unit, life } => self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.ready_came(life, mono, actions);
-                }
-            }),
-            Event::Notified { unit, life, message } => self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.notified(life, message, mono, actions);
-                }
-            }),
+            Event::Adopted { unit, life, pid, group } => {
+                self.with_service(unit, |service, actions| service.adopted(life, pid, group, mono, actions));
+            }
+            Event::Refused { unit, life, reason } => {
+                self.with_service(unit, |service, _| service.refused(life, reason));
+            }
+            Event::Probed { unit, life, purpose, result } => {
+                self.with_service(unit, |service, actions| service.probed(life, purpose, result, mono, actions));
+            }
+            Event::Untried { unit, life, purpose, reason } => {
+                self.with_service(unit, |service, actions| service.untried(life, purpose, reason, mono, actions));
+            }
+            Event::Ready { unit, life } => {
+                self.with_service(unit, |service, actions| service.ready_came(life, mono, actions));
+            }
+            Event::Notified { unit, life, message } => {
+                self.with_service(unit, |service, actions| service.notified(life, message, mono, actions));
+            }
             Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
             Event::ClockSet => self.queue.clock_set(now),
@@ -426,6 +414,15 @@ impl Supervisor {
             self.to_look.extend((after == Milestone::Waits).then_some(unit));
             self.to_look.extend(self.graph.needed_by(unit));
         }
+    }
+
+    /// The same, for what only a service can be told.
+    fn with_service(&mut self, unit: UnitId, act: impl FnOnce(&mut Service, &mut Vec<Action>)) {
+        self.with(unit, |machine, actions| {
+            if let Unit::Service(service) = machine {
+                act(service, actions);
+            }
+        });
     }
 
     fn unit(&self, unit: UnitId) -> Option<&Unit> {

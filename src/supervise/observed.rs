@@ -56,20 +56,8 @@ impl Service {
 
     /// How long it took to become ready, where it was asked to say so.
     pub fn ready_after(&self) -> Option<Duration> {
-        match &self.state {
-            State::Running { up: Up::Since { took, .. }, .. } => self.spec.extras().ready.as_ref().map(|_| *took),
-            State::Running { .. }
-            | State::Stopped
-            | State::Waiting { .. }
-            | State::Preparing(_)
-            | State::Starting
-            | State::Adopting(_)
-            | State::Stopping(_)
-            | State::Clearing(_)
-            | State::Backoff { .. }
-            | State::Done
-            | State::Failed => None,
-        }
+        let State::Running { up: Up::Since { took, .. }, .. } = &self.state else { return None };
+        self.spec.extras().ready.as_ref().map(|_| *took)
     }
 
     /// The sign of readiness that was to come by itself has come.

@@ -26,8 +26,9 @@ use std::rc::Rc;
 /// A reload under way.
 #[derive(Debug, Default)]
 pub(super) struct Reload {
-    /// The dependencies as they were, for the order of stopping.
+    /// The dependencies as they were, for the order of stopping, and their levels.
     before: Graph,
+    levels: Vec<usize>,
     /// To be stopped, and not told yet.
     to_stop: Vec<UnitId>,
     /// Told, and awaited.
@@ -99,7 +100,9 @@ impl Supervisor {
         }
         self.shutdown_timeout = plan.shutdown_timeout;
         self.shutdown_delay = plan.shutdown_delay;
-        let mut reload = Box::new(Reload { before: self.dependencies(), ..Reload::default() });
+        let before = self.dependencies();
+        let levels = before.levels(self.units.len());
+        let mut reload = Box::new(Reload { before, levels, ..Reload::default() });
         self.compare_services(plan.services, &mut reload);
         self.compare_jobs(plan.jobs, &mut reload.told, now);
         self.reload = Some(reload);
@@ -204,18 +207,13 @@ impl Supervisor {
             return;
         }
         reload.stopping.retain(|unit| !self.is_down(*unit));
-        let levels = reload.before.levels(self.units.len());
         let goes = |unit: UnitId| reload.stopping.contains(&unit) || reload.to_stop.contains(&unit);
-        let held_up = reload.before.held_up(&levels, goes);
+        let held_up = reload.before.held_up(&reload.levels, goes);
         let waits = |unit: &&UnitId| held_up.get(unit.0 as usize).copied().unwrap_or_default();
         let (later, due): (Vec<UnitId>, Vec<UnitId>) = reload.to_stop.iter().partition(waits);
         reload.to_stop = later;
         for unit in due {
-            self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.stop(None, now.mono, actions);
-                }
-            });
+            self.with_service(unit, |service, actions| service.stop(None, now.mono, actions));
             reload.stopping.push(unit);
         }
         reload.stopping.retain(|unit| !self.is_down(*unit));
@@ -239,11 +237,7 @@ impl Supervisor {
         let autostart = |unit: &UnitId| self.spec(*unit).is_some_and(|spec| spec.autostart);
         let added: Vec<UnitId> = reload.added.into_iter().filter(autostart).collect();
         for unit in reload.restarts.into_iter().chain(added) {
-            self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    service.start(now, actions);
-                }
-            });
+            self.with_service(unit, |service, actions| service.start(now, actions));
         }
         // Those that wait may wait for others now.
         self.to_look.extend((0..self.units.len()).map(number));

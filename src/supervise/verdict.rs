@@ -64,7 +64,7 @@ impl Supervisor {
             return self.stop_everything(reason, Signal::TERM, now);
         }
         if let Some((unit, main)) = self.main() {
-            if main.waits() && self.services().all(|service| !service.spec.autostart || is_up(service)) {
+            if main.waits() && self.all_are_up() {
                 self.with(unit, |machine, actions| {
                     if let Unit::Main(main) = machine {
                         main.start(actions);
@@ -95,17 +95,27 @@ impl Supervisor {
         }
         // One look at all tells in most turns that there is none.
         let some_in_vain = self.wait_in_vain(self.services().map(Service::unit));
-        let in_vain = |service: &Service| match service.standing() {
-            Standing::Failed => true,
-            Standing::Waiting => some_in_vain && self.waits_in_vain(service.unit()),
-            _ => false,
-        };
-        let failed = self.services().find(|service| in_vain(service))?;
-        let why = match failed.standing() {
-            Standing::Waiting => format!("waits ({})", self.waits_for(failed.unit()).unwrap_or_default()),
-            _ => "failed".to_owned(),
-        };
-        Some(Reason::MainWaitsFor { name: failed.spec.name.clone(), why })
+        self.services().find_map(|service| {
+            let why = match service.standing() {
+                Standing::Failed => "failed".to_owned(),
+                Standing::Waiting if some_in_vain && self.waits_in_vain(service.unit()) => {
+                    format!("waits ({})", self.waits_for(service.unit()).unwrap_or_default())
+                }
+                Standing::Waiting
+                | Standing::Stopped
+                | Standing::Starting { .. }
+                | Standing::Running { .. }
+                | Standing::Stopping { .. }
+                | Standing::Backoff { .. }
+                | Standing::Done => return None,
+            };
+            Some(Reason::MainWaitsFor { name: service.spec.name.clone(), why })
+        })
+    }
+
+    /// Whether every service that starts by itself is up.
+    fn all_are_up(&self) -> bool {
+        self.services().all(|service| !service.spec.autostart || is_up(service))
     }
 
     /// Tells wingmate's own manager once that all is up (sd_notify(3)).
@@ -114,14 +124,14 @@ impl Supervisor {
             return;
         }
         let main_runs = self.main().is_none_or(|(_, main)| !main.waits());
-        if main_runs && self.services().all(|service| !service.spec.autostart || is_up(service)) {
+        if main_runs && self.all_are_up() {
             self.announced = true;
             self.actions.push(Action::Notify("READY=1"));
         }
     }
 
-    /// Each service is done or failed, or waits for one that is, and neither a job nor a main command is there. Services that were never to
-    /// start by themselves don't count, unless there are no others.
+    /// Each service is done or failed, or waits for one that is, and neither a job nor a main command is there.
+    /// Services that were never to start by themselves don't count.
     fn nothing_left(&self) -> Option<Reason> {
         if self.units.iter().any(|unit| matches!(unit, Unit::Job(_) | Unit::Main(_))) {
             return None;

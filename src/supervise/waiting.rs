@@ -37,13 +37,9 @@ impl Supervisor {
                 continue;
             }
             let text = self.waits_for(unit);
-            self.with(unit, |machine, actions| {
-                if let Unit::Service(service) = machine {
-                    match &text {
-                        Some(text) => service.goes_on_waiting(text, actions),
-                        None => service.dependencies_are_up(now, actions),
-                    }
-                }
+            self.with_service(unit, |service, actions| match &text {
+                Some(text) => service.goes_on_waiting(text, actions),
+                None => service.dependencies_are_up(now, actions),
             });
         }
     }

@@ -1,10 +1,10 @@
 //! What a process finds in its environment: `environ`, `env_file`, `secrets`, `inherit_env`.
 
-use super::super::draft::{Unit, Variable};
+use super::super::draft::Unit;
 use super::super::keys;
 use super::super::reading::{Field, Reading};
 use super::super::yaml::{Entry, Value};
-use crate::model::command::{InheritEnv, Secret};
+use crate::model::command::{InheritEnv, Secret, Variable};
 use crate::text::diagnostic::Span;
 use std::path::{Path, PathBuf};
 

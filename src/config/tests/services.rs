@@ -1,8 +1,9 @@
 //! What a service may ask for beyond being kept running: readiness, health, hooks, copies.
 
 use super::*;
+use crate::model::address::{Address, Url};
 use crate::model::command::Identity;
-use crate::model::service::{Address, Health, Hook, PidFile, Probe, Ready, ReadyKind, Restart, ServiceExtras, Url};
+use crate::model::service::{Health, Hook, PidFile, Probe, Ready, ReadyKind, Restart, ServiceExtras};
 use std::time::Duration;
 
 fn seconds(n: u64) -> Duration {

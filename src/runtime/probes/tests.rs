@@ -1,8 +1,8 @@
 //! Probes of real sockets, files and children, with the loop's part played by [`Bed`].
 
 use super::*;
-use crate::launch::environment::Variable;
-use crate::model::service::{Address, Url};
+use crate::model::address::{Address, Url};
+use crate::model::command::Variable;
 use crate::sys::{clock, descriptors, identity, processes, reap};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};

@@ -2,10 +2,9 @@
 
 use super::*;
 use crate::launch::accounts::{Accounts, Table};
-use crate::launch::environment::Variable;
 use crate::launch::plan::Context;
 use crate::launch::step::Limit;
-use crate::model::command::{Identity, ProcessSpec, Session};
+use crate::model::command::{Identity, ProcessSpec, Session, Variable};
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
