@@ -11,7 +11,7 @@ use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::adoption::{Claim, Refusal, Unfit};
 use crate::supervise::event::Event;
 use crate::sys::poll::Token;
-use crate::sys::{processes, reap};
+use crate::sys::{descriptors, processes, reap};
 
 /// One life of a service that forks into the background.
 #[derive(Debug)]
@@ -190,6 +190,10 @@ impl Loop {
     pub(super) fn lingering(&self, unit: UnitId, exit: Option<Exit>) -> bool {
         if self.supervisor.pidfile(unit).is_none() || exit.is_some_and(|exit| exit != Exit::Code(0)) {
             return false;
+        }
+        if descriptors::none_left() {
+            // Who can't be seen may be there: it is waited for, and ended if it doesn't come.
+            return true;
         }
         let known: Vec<Pid> = self.outputs.writers().chain(self.probes.children()).collect();
         let unknown = |pid: &Pid| !self.children.contains_key(pid) && !known.contains(pid);

@@ -84,7 +84,7 @@ impl Loop {
         }
         if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
             // No member but the dead one, or none that may be signalled: both show in what comes next.
-            let _ = processes::kill_group(pid, signal);
+            let _ = processes::kill_group(self.supervisor.group_of(unit, pid), signal);
         }
         let exit = reap::reap(pid).unwrap_or(exit);
         self.unwatch(unit, pid);
@@ -95,7 +95,7 @@ impl Loop {
     /// A unit's process has ended: what it has written comes before the news of it.
     pub(super) fn tell_end(&mut self, unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, now: Now) {
         let exit = exit.map(|exit| self.judged(unit, exit));
-        let group_lives = processes::group_lives(pid);
+        let group_lives = processes::group_lives(self.supervisor.group_of(unit, pid));
         let lingering = self.lingering(unit, exit);
         self.outputs.drain(unit, &self.poller, now);
         self.take_met();

@@ -118,6 +118,17 @@ pub(super) fn of(exhausted: bool, text: String) -> Fault {
     Fault { kind: if exhausted { FaultKind::Exhausted } else { FaultKind::Other }, text }
 }
 
+/// A start that failed while it was performed.
+pub(super) fn refused(fault: &fault::Fault) -> Fault {
+    let kind = match fault.status() {
+        _ if fault.exhausted() => FaultKind::Exhausted,
+        Some(127) => FaultKind::NotFound,
+        Some(_) => FaultKind::NotExecutable,
+        None => FaultKind::Other,
+    };
+    Fault { kind, text: fault.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

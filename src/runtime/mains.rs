@@ -20,7 +20,7 @@ pub(super) struct Main {
 
 impl Loop {
     /// A unit's main process is this one from now on, if it is a live descendant of ours and no other unit's: its end
-    /// is told as that of this life. Gives the group that it leads.
+    /// is told as that of this life. Gives the group that it leads, or that it shares with what the unit was launched as.
     pub(super) fn watch_main(&mut self, unit: UnitId, life: Life, pid: Pid, now: Now) -> Result<Option<Pid>, Unfit> {
         let others = self.others(unit);
         let own = processes::own();
@@ -36,7 +36,8 @@ impl Loop {
             self.mains.insert(unit, Main { life, daemon });
             self.children.insert(pid, (unit, life));
         }
-        Ok(facts.group.filter(|group| *group == pid))
+        let shared = self.supervisor.group(unit);
+        Ok(facts.group.filter(|group| *group == pid || Some(*group) == shared))
     }
 
     /// Nobody looks at the one that was named last any more. (As a child of ours it stays known until it is reaped.)
@@ -55,6 +56,11 @@ impl Loop {
             return;
         }
         let (pid, life) = (main.daemon.pid(), main.life);
+        // As a child of ours it is buried like any other: its group is signalled first.
+        self.reap(now);
+        if self.mains.get(&unit).is_none_or(|main| main.daemon.pid() != pid) {
+            return;
+        }
         self.mains.remove(&unit);
         if self.children.remove(&pid).is_some() {
             let exit = reap::reap(pid);

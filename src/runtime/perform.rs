@@ -1,6 +1,6 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
-use super::launcher::{of, other};
+use super::launcher::{of, other, refused};
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
@@ -117,15 +117,7 @@ impl Loop {
             None => [prepared.stdin(&self.launcher.null), None, None],
         };
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
-        prepared.start(stdio, line).map_err(|fault| {
-            let kind = match fault.status() {
-                _ if fault.exhausted() => FaultKind::Exhausted,
-                Some(127) => FaultKind::NotFound,
-                Some(_) => FaultKind::NotExecutable,
-                None => FaultKind::Other,
-            };
-            Fault { kind, text: fault.to_string() }
-        })
+        prepared.start(stdio, line).map_err(|fault| refused(&fault))
     }
 
     fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {
@@ -145,7 +137,7 @@ impl Loop {
 
     fn rest(&mut self, signal: Option<Signal>, now: Now) {
         let writers: Vec<Pid> = self.outputs.writers().collect();
-        let rest = rest::signal(signal, &writers);
+        let rest = rest::signal(signal, &mut self.told, &writers);
         // Whoever was dead already has a status that comes first.
         self.reap(now);
         self.events.push(Event::Rest(rest));

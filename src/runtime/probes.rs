@@ -27,7 +27,7 @@ use crate::model::unit::{Life, Pid, UnitId};
 use crate::supervise::action::Purpose;
 use crate::supervise::event::Event;
 use crate::sys::poll::{Poller, Token};
-use attempt::{Attempt, Outcome};
+use attempt::{Answer, Attempt, Outcome};
 use std::time::Duration;
 
 /// What probes are tried with.
@@ -88,7 +88,7 @@ impl Probes {
                 self.under_way.insert(key, One { of, timeout, attempt });
                 self.go_on(key, around);
             }
-            Err(outcome) => self.answer(of, outcome),
+            Err(answer) => self.answer(of, answer),
         }
     }
 
@@ -126,10 +126,10 @@ impl Probes {
         for key in due {
             self.go_on(key, around);
             let Some(one) = self.under_way.get_mut(&key).filter(|one| one.attempt.until <= now) else { continue };
-            let why = one.attempt.why().unwrap_or_else(|| format!("no answer within {}", Spoken(one.timeout)));
-            let of = one.of;
+            let late = || Answer::Tried(Err(format!("no answer within {}", Spoken(one.timeout))));
+            let (of, answer) = (one.of, one.attempt.why().unwrap_or_else(late));
             self.drop_one(key);
-            self.answer(of, Err(why));
+            self.answer(of, answer);
         }
     }
 
@@ -162,12 +162,15 @@ impl Probes {
         let mut said = |line: &[u8]| lines.push((of.unit, String::from_utf8_lossy(line).into_owned()));
         if let Some(outcome) = act(&mut one.attempt, &mut said) {
             self.under_way.remove(&key);
-            self.answer(of, outcome);
+            self.answer(of, Answer::Tried(outcome));
         }
     }
 
-    fn answer(&mut self, Of { unit, life, purpose }: Of, result: Outcome) {
-        self.answers.push(Event::Probed { unit, life, purpose, result });
+    fn answer(&mut self, Of { unit, life, purpose }: Of, answer: Answer) {
+        self.answers.push(match answer {
+            Answer::Tried(result) => Event::Probed { unit, life, purpose, result },
+            Answer::Untried(reason) => Event::Untried { unit, life, purpose, reason },
+        });
     }
 
     /// Ends one without an answer.

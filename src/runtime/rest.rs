@@ -1,9 +1,10 @@
 //! The last act: signals to whatever is left when every unit is down.
 //!
 //! As PID 1 that is every other process of the namespace. Otherwise only our own children, orphans that came to us
-//! included: never kill(-1), which would hit what isn't ours.
+//! included: never kill(-1), which would hit what isn't ours. Who comes to us only after that, because its parent
+//! obeyed, is told to end as well.
 
-use crate::model::process::Facts;
+use crate::model::process::{Facts, StartTime};
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use crate::supervise::event::Rest;
@@ -11,15 +12,20 @@ use crate::sys::reap::{self, Peek};
 use crate::sys::{init, processes};
 use rustix::io::Errno;
 
-/// Sends `signal` to what is left; `None` only counts it. `spared`: children that write the log for wingmate.
-pub fn signal(signal: Option<Signal>, spared: &[Pid]) -> Rest {
+/// Our children that have had a signal.
+#[derive(Debug, Default)]
+pub struct Told(Vec<(Pid, StartTime)>);
+
+/// Sends `signal` to what is left; `None` counts it, and sends TERM to those of our children that aren't `told` yet.
+/// `spared`: children that write the log for wingmate.
+pub fn signal(signal: Option<Signal>, told: &mut Told, spared: &[Pid]) -> Rest {
     if init::is_pid_1() {
         match init::signal_everyone(signal) {
             Ok(()) | Err(Errno::PERM) => Rest { within_reach: 1, beyond: Vec::new() },
             Err(_) => Rest::default(),
         }
     } else if processes::proc_is_ours() {
-        children(signal, spared)
+        children(signal, told, spared)
     } else {
         // Nobody can be found, so nobody can be signalled.
         let unseen = reap::peek() != Peek::Childless;
@@ -30,11 +36,16 @@ pub fn signal(signal: Option<Signal>, spared: &[Pid]) -> Rest {
     }
 }
 
-fn children(signal: Option<Signal>, spared: &[Pid]) -> Rest {
+fn children(signal: Option<Signal>, Told(told): &mut Told, spared: &[Pid]) -> Rest {
     let mut rest = Rest::default();
     let own = processes::own();
     for child in processes::children(own).iter().filter(|child| !child.dead && !spared.contains(&child.pid)) {
-        match signal.map_or(Ok(()), |signal| processes::kill(child.pid, signal)) {
+        let name = (child.pid, child.start);
+        let new = !told.contains(&name);
+        if new {
+            told.push(name);
+        }
+        match signal.or(new.then_some(Signal::TERM)).map_or(Ok(()), |signal| processes::kill(child.pid, signal)) {
             Ok(()) => rest.within_reach += 1,
             Err(Errno::PERM) => rest.beyond.push(named(child)),
             Err(_) => {}

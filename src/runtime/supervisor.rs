@@ -10,6 +10,7 @@ use super::mains::Main;
 use super::notify::Notices;
 use super::outputs::Outputs;
 use super::probes::Probes;
+use super::rest::Told;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
@@ -69,6 +70,8 @@ pub struct Loop {
     pub(super) notices: Notices,
     /// Main processes that units named by themselves.
     pub(super) mains: Table<UnitId, Main>,
+    /// Who has had its signal in the last act.
+    pub(super) told: Told,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
     /// The status to leave with, once it is decided.
@@ -106,6 +109,7 @@ impl Loop {
             probes: Probes::new(PROBES),
             notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),
             mains: Table::new(),
+            told: Told::default(),
             events: vec![Event::Begin],
             leave: None,
         }))

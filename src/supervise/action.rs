@@ -19,7 +19,7 @@ pub enum Action {
     WatchPidFile { unit: UnitId, life: Life, starter: Option<Pid> },
     /// Stop watching it.
     ForgetPidFile { unit: UnitId, life: Life },
-    /// Try the unit's probe once; answered by one `Probed` within `timeout`, unless it is forgotten before.
+    /// Try the unit's probe once; answered by one `Probed` or `Untried` within `timeout`, unless it is forgotten before.
     Probe { unit: UnitId, life: Life, purpose: Purpose, timeout: Duration },
     /// A probe of this life that is under way is ended; its answer isn't wanted any more.
     ForgetProbes { unit: UnitId, life: Life },
@@ -36,7 +36,7 @@ pub enum Action {
     /// The last act: this signal to every process that is left (as PID 1: of the namespace; else: to own children);
     /// answered by `Rest`.
     SignalRest(Signal),
-    /// Look how many of them there are; answered by `Rest`.
+    /// Look how many of them there are; who has come since then gets TERM. Answered by `Rest`.
     CountRest,
     /// Leave with this status; `words` are the very last line of the log. `asked`: somebody wanted it so.
     Leave { status: u8, words: Note, asked: bool },

@@ -89,6 +89,10 @@ impl Ending {
             (StopGroup::Group, Some(group)) => Target::Group(group),
             (StopGroup::Group, None) | (StopGroup::KillGroup | StopGroup::Main, _) => Target::Process(pid),
         };
+        self.send(signal, target, actions);
+    }
+
+    fn send(&self, signal: Signal, target: Target, actions: &mut Vec<Action>) {
         actions.push(Action::Signal { unit: self.unit, target, signal });
         if !STAYS.contains(&signal) {
             actions.push(Action::Signal { unit: self.unit, target, signal: Signal::CONT });
@@ -200,6 +204,11 @@ impl Ending {
     /// The dead leader's group, while it is awaited: an orphan's end may have emptied it.
     pub fn awaited_group(&self) -> Option<Pid> {
         if self.pid.is_none() { self.group } else { None }
+    }
+
+    /// The group, until it was seen empty.
+    pub fn group(&self) -> Option<Pid> {
+        self.group
     }
 
     /// The main process, while it lives.

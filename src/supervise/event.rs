@@ -26,6 +26,8 @@ pub enum Event {
     Refused { unit: UnitId, life: Life, reason: String },
     /// The answer to [`Action::Probe`](super::action::Action): it held, or why it didn't.
     Probed { unit: UnitId, life: Life, purpose: Purpose, result: Result<(), String> },
+    /// The other answer: there was nothing to try it with (descriptors, processes, memory).
+    Untried { unit: UnitId, life: Life, purpose: Purpose, reason: String },
     /// The sign of readiness that this life was to give by itself has come: a line, a newline on its descriptor.
     Ready { unit: UnitId, life: Life },
     /// This life said something on its notify socket.

@@ -36,6 +36,8 @@ pub(super) enum Why {
     Ordered,
     /// It came to its end by itself after this long, and something of it is left.
     Died { ran: Option<Duration> },
+    /// So too, and what was launched lives on beside the main process that has ended.
+    Left { ran: Option<Duration>, success: bool },
     /// It isn't ready in time, healthy or alive: a failure, whatever its exit status will be.
     Unfit { ran: Option<Duration> },
 }
@@ -53,7 +55,7 @@ impl Halt {
 
     /// Whether the exit of the process is how the life ended. The end of what was unfit is told already.
     pub fn keeps_end(&self) -> bool {
-        !matches!(self.why, Why::Unfit { .. })
+        !matches!(self.why, Why::Unfit { .. } | Why::Left { .. })
     }
 
     /// When it has something to do.
@@ -117,7 +119,7 @@ impl Service {
     /// Ends the program that runs.
     pub(super) fn halt(&mut self, why: Why, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
         let State::Running { pid, group, proxy, .. } = &self.state else { return };
-        let starter = proxy.as_ref().and_then(|proxy| proxy.starter()).filter(|starter| starter != pid);
+        let starter = proxy.as_ref().map_or(self.former, |proxy| proxy.starter()).filter(|starter| starter != pid);
         let (pid, group) = (*pid, *group);
         self.forget_probes(actions);
         self.halt_process(why, pid, group, starter, limit, now, actions);
@@ -137,7 +139,7 @@ impl Service {
         let living = Living { unit: self.unit, life: self.life, pid, group };
         let stop = self.spec.stop;
         // With no time at all there is none for a command either; and what is left of a dead one isn't asked.
-        let asked = !matches!(why, Why::Died { .. }) && !limit.is_zero();
+        let asked = !matches!(why, Why::Died { .. } | Why::Left { .. }) && !limit.is_zero();
         let command = asked && self.spec.extras().stop_command.is_some();
         let command = command.then(|| {
             let life = self.next_life();
@@ -239,6 +241,7 @@ impl Service {
                 let success = exit.is_some_and(|exit| self.succeeded(exit)) && !lost;
                 Over::ByItself { ran, success, text: "nothing is left of it".into() }
             }
+            Why::Left { ran, success } => Over::ByItself { ran, success, text: "nothing is left of it".into() },
             Why::Unfit { ran } => {
                 let text = self.last_end.as_ref().map_or_else(String::new, End::to_string);
                 Over::ByItself { ran, success: false, text }

@@ -1,9 +1,9 @@
 //! What a service's machine (`service`) makes of the end of a life: what is left of it, `post_stop`, and the verdict.
 
-use super::action::{Action, Part};
+use super::action::{Action, Part, Target};
 use super::backoff::SPACING;
 use super::ending::{Ending, Living};
-use super::halting::Halt;
+use super::halting::{Halt, Why};
 use super::service::{Death, Service, State, Wanted};
 use super::standing::End;
 use super::task::{Outcome, Task};
@@ -29,29 +29,35 @@ pub(super) enum Over {
 impl Service {
     /// The main process died by itself.
     pub(super) fn died(&mut self, death: Death, ran: Option<Duration>, now: Mono, actions: &mut Vec<Action>) {
-        let Some(exit) = death.exit else { return self.lost(ran, now, actions) };
-        self.last_end = Some(End::Exited(exit));
         self.forget_probes(actions);
-        let text = match ran {
-            Some(ran) => format!("{exit} after {}", Spoken(ran)),
-            None => {
+        let (end, text) = match (death.exit, ran) {
+            (Some(exit), Some(ran)) => (End::Exited(exit), format!("{exit} after {}", Spoken(ran))),
+            (Some(exit), None) => {
                 let after = Spoken(self.launched.map_or(Duration::ZERO, |launched| now.since(launched)));
-                format!("{exit} after {after}, before it was ready")
+                (End::Exited(exit), format!("{exit} after {after}, before it was ready"))
+            }
+            // Somebody else has its status.
+            (None, _) => {
+                let text = "ended, nobody can tell how".to_owned();
+                (End::Lost(text.clone()), text)
             }
         };
+        self.last_end = Some(end);
+        let success = death.exit.is_some_and(|exit| self.succeeded(exit));
+        let group = self.group_of(death.pid).unwrap_or(death.pid);
         if death.group_lives && self.spec.stop.group != StopGroup::Main {
-            self.clear_up(death.pid, Some(exit), &text, ran, now, actions);
+            if let (None, Some(signal)) = (death.exit, self.spec.stop.signal) {
+                // It wasn't ours to reap: its group hasn't had the signal.
+                actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+            }
+            self.clear_up(group, death.exit, &text, ran, now, actions);
+        } else if let Some(former) = self.former {
+            self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(former));
+            let limit = self.spec.stop.timeout;
+            self.halt_process(Why::Left { ran, success }, former, Some(former), None, limit, now, actions);
         } else {
-            self.over(Over::ByItself { ran, success: self.succeeded(exit), text }, now, actions);
+            self.over(Over::ByItself { ran, success, text }, now, actions);
         }
-    }
-
-    /// The main process ended, and somebody else has its status.
-    fn lost(&mut self, ran: Option<Duration>, now: Mono, actions: &mut Vec<Action>) {
-        let text = "ended, nobody can tell how".to_owned();
-        self.last_end = Some(End::Lost(text.clone()));
-        self.forget_probes(actions);
-        self.over(Over::ByItself { ran, success: false, text }, now, actions);
     }
 
     /// Waits until nothing is left of a dead leader's group, which has had its stop signal.

@@ -232,6 +232,9 @@ impl Supervisor {
             Event::Probed { unit, life, purpose, result } => {
                 self.with_service(unit, |service, actions| service.probed(life, purpose, result, mono, actions));
             }
+            Event::Untried { unit, life, purpose, reason } => {
+                self.with_service(unit, |service, actions| service.untried(life, purpose, reason, mono, actions));
+            }
             Event::Ready { unit, life } => {
                 self.with_service(unit, |service, actions| service.ready_came(life, mono, actions));
             }
@@ -302,6 +305,20 @@ impl Supervisor {
     /// The signal that a dead process's group is to get before the process is reaped.
     pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
         self.unit(unit)?.service()?.death_signal(dead, exit)
+    }
+
+    /// The group that goes with a unit's process: mostly the one that it leads.
+    pub fn group_of(&self, unit: UnitId, process: Pid) -> Pid {
+        let service = self.unit(unit).and_then(Unit::service);
+        service.and_then(|service| service.group_of(process)).unwrap_or(process)
+    }
+
+    /// The group of a service's main process, where that runs.
+    pub fn group(&self, unit: UnitId) -> Option<Pid> {
+        match self.unit(unit)?.service()?.state {
+            service::State::Running { group, .. } => group,
+            _ => None,
+        }
     }
 
     /// What a unit's process, or that of a command beside it, is made from.

@@ -116,6 +116,30 @@ impl Service {
         }
     }
 
+    /// A probe couldn't be made.
+    pub(super) fn untried(
+        &mut self,
+        life: Life,
+        purpose: Purpose,
+        reason: String,
+        now: Mono,
+        actions: &mut Vec<Action>,
+    ) {
+        if let (State::Running { up: Up::Since { watch: Some(watch), .. }, .. }, Purpose::Health) =
+            (&mut self.state, purpose)
+        {
+            if let Some(health) = self.spec.extras.as_deref().and_then(|extras| extras.health.as_ref()) {
+                if life == self.life {
+                    watch.unchecked(health, now);
+                    let text = format!("its health could not be checked: {reason}");
+                    self.say(actions, Level::Warn, text, "running", None);
+                }
+            }
+        } else {
+            self.probed(life, purpose, Err(reason), now, actions);
+        }
+    }
+
     fn judge(
         &mut self,
         verdict: Verdict,
@@ -169,6 +193,8 @@ impl Service {
             Message::ExtendTimeout(by) => self.extend(now + by),
             Message::MainPid { pid: new, group: led } => {
                 if let State::Running { pid, group, proxy: None, .. } = &mut self.state {
+                    // What was launched is a part of this life as long as it lives.
+                    self.former = Some(self.former.unwrap_or(*pid)).filter(|former| *former != new);
                     (*pid, *group) = (new, led);
                     self.say(actions, Level::Info, format!("its main process is pid {new} now"), "running", Some(new));
                 }

@@ -208,6 +208,21 @@ fn the_main_command_and_jobs_stop_first() {
 }
 
 #[test]
+fn what_the_main_command_leaves_behind_is_asked_to_end_before_it_is_killed() {
+    let left = |plan: Plan| {
+        let manner = Manner { leaves: true, obeys: Some(seconds(0.2)), ..Manner::default() };
+        let mut world = World::new(plan).manner(0, manner).begin();
+        stop(&mut world);
+        assert!(!world.said("SIGKILL to main"), "{:?}", world.story);
+        assert_eq!(world.left, Some(143));
+        (world.times("SIGTERM to main"), world.elapsed())
+    };
+    assert_eq!(left(main_command()), (vec![0, 200], 400));
+    let treatment = Treatment { group: true, ..Treatment::default() };
+    assert_eq!(left(Plan { treatment, ..main_command() }), (vec![0], 200), "the whole group had it at once");
+}
+
+#[test]
 fn everybody_gets_a_stop_signal_and_time_before_any_kill() {
     let plan = Plan { services: vec![service("db")], ..main_command() };
     let mut world = World::new(plan).manner(0, obeys(None)).manner(1, obeys(None)).begin();

@@ -56,6 +56,8 @@ pub struct Service {
     pub(super) unit: UnitId,
     /// Of its program.
     pub(super) life: Life,
+    /// What was launched in this life, while it lives beside the main process that it has named.
+    pub(super) former: Option<Pid>,
     /// The last one that was given out, to its program or to a command beside it.
     lives: Life,
     pub(super) state: State,
@@ -149,6 +151,7 @@ impl Service {
             spec,
             unit,
             life: Life::default(),
+            former: None,
             lives: Life::default(),
             state: State::Stopped,
             wanted: Wanted::Down,
@@ -272,7 +275,7 @@ impl Service {
 
     pub(super) fn launch(&mut self, actions: &mut Vec<Action>) {
         self.life = self.next_life();
-        self.status = None;
+        (self.status, self.former) = (None, None);
         self.state = State::Starting;
         actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due: None });
     }
@@ -365,6 +368,15 @@ impl Service {
         }
     }
 
+    /// The group that goes with this process, its main one: the one that it leads, or was launched into.
+    pub fn group_of(&self, dead: Pid) -> Option<Pid> {
+        match &self.state {
+            State::Running { pid, group, .. } if *pid == dead => *group,
+            State::Stopping(halt) if halt.ending.pid() == Some(dead) => halt.ending.group(),
+            _ => None,
+        }
+    }
+
     /// A process of this life, or a command beside it, has ended.
     pub fn exited(&mut self, life: Life, death: Death, now: Mono, actions: &mut Vec<Action>) {
         if let Some(task) = self.task(life) {
@@ -376,6 +388,7 @@ impl Service {
         if life != self.life {
             return self.stray(actions, "exited");
         }
+        self.former.take_if(|former| *former == death.pid);
         match &mut self.state {
             State::Adopting(_) | State::Running { proxy: Some(_), .. } => self.forker_exited(death, now, actions),
             State::Running { pid, up, .. } if *pid == death.pid => {
@@ -393,6 +406,9 @@ impl Service {
                     if halt.keeps_end() {
                         self.last_end = death.exit.map(End::Exited).or(self.last_end.take());
                     }
+                } else if let Some(group) = halt.ending.awaited_group() {
+                    // It may have been the last of it.
+                    actions.push(Action::CheckGroup { unit: self.unit, life, group });
                 }
                 self.when_gone(now, actions);
             }

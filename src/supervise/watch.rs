@@ -124,6 +124,13 @@ impl Watch {
         if checks.failures >= health.retries { Verdict::Unhealthy } else { Verdict::Failing(checks.failures) }
     }
 
+    /// A health probe couldn't be made, which says nothing of the service: the next is due as ever.
+    pub fn unchecked(&mut self, health: &Health, now: Mono) {
+        if let Some(checks) = &mut self.checks {
+            checks.next = Some(now + health.interval);
+        }
+    }
+
     /// A sign of life came.
     pub fn alive(&mut self, watchdog: Option<Duration>, now: Mono) {
         if let (Some(overdue), Some(watchdog)) = (&mut self.overdue, watchdog) {

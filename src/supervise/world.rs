@@ -2,7 +2,7 @@
 //! leave children behind as they are told to.
 
 use super::action::{Action, Part, Purpose, Target};
-use super::event::{Event, Fault, FaultKind, Rest};
+use super::event::{Event, Fault, FaultKind, Message, Rest};
 use super::{Plan, Supervisor};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
@@ -207,6 +207,9 @@ impl World {
         let event = |answer: Answer| {
             let Answer { unit, life, purpose, .. } = answer;
             let manner = self.manners.get(&unit).copied().unwrap_or_default();
+            if manner.broken == Some(FaultKind::Exhausted) {
+                return Event::Untried { unit, life, purpose, reason: "cannot make a pipe".to_owned() };
+            }
             let program = self.processes.values().find(|process| process.life == life && process.unit == unit);
             let age = program.map(|program| self.now.mono.since(program.began));
             let fit = age.is_some_and(|age| age >= manner.fit_after && age < manner.unfit_after);
@@ -235,15 +238,27 @@ impl World {
         if process.part == Part::Program && exit == Exit::Code(0) {
             self.completed.insert(unit);
         }
-        let members = self.group(pid);
+        let group = self.supervisor.group_of(unit, pid);
+        let members = self.group(group);
         if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
             for member in &members {
                 self.hit(*member, signal);
             }
         }
-        let group_lives = !self.group(pid).is_empty();
+        let group_lives = !self.group(group).is_empty();
         self.happen(Event::Exited { unit, life, pid, exit: Some(exit), group_lives, lingering: false });
         self.tell_childless();
+    }
+
+    /// A unit's program says that its child is its main process: one that has left its group, or not.
+    pub fn name_child(&mut self, unit: u32, leaves_group: bool) -> Option<Pid> {
+        let (pid, child) = self.processes.iter_mut().find(|(_, p)| p.unit == UnitId(unit) && !p.main)?;
+        child.main = true;
+        let (pid, life) = (*pid, child.life);
+        child.group = if leaves_group { pid } else { child.group };
+        let group = Some(child.group);
+        self.happen(Event::Notified { unit: UnitId(unit), life, message: Message::MainPid { pid, group } });
+        Some(pid)
     }
 
     fn tell_childless(&mut self) {

@@ -83,6 +83,11 @@ impl Spare {
     }
 }
 
+/// Whether there is no other descriptor to be had at present.
+pub fn none_left() -> bool {
+    reserve().is_err()
+}
+
 /// An eventfd: it takes a place in the system's table of open files too, and needs no file system.
 fn reserve() -> Result<OwnedFd> {
     eventfd(0, EventfdFlags::CLOEXEC)

@@ -1,6 +1,7 @@
 //! Services that fork into the background, with `pidfile:` and no helper process beside them.
 
-use crate::world::{Place, can_switch_users};
+use crate::world::{Place, can_switch_users, told};
+use std::process::Command;
 use wingmate::model::signal::Signal;
 use wingmate::sys::processes;
 
@@ -43,6 +44,31 @@ fn a_daemon_that_is_killed_is_there_again() {
     wingmate.line("d: running (daemon, pid ");
     let lines = wingmate.stop();
     assert!(lines.iter().any(|line| line.ends_with("d: stopped: killed by SIGTERM")), "{lines:#?}");
+}
+
+#[test]
+fn without_a_descriptor_to_look_for_it_a_daemon_is_waited_for() {
+    let place = place("    ready: { timeout: 1h }\n");
+    place.program("forks", &FORKS.replace("setsid", "read x < $D/go\nsetsid"));
+    let mut wingmate = place.start(&[]);
+    let line = wingmate.line("d: starting (pid ");
+    let line = line.trim_end_matches("), its pid file is awaited");
+    let starter = wingmate.inside(line.rsplit("pid ").next().unwrap());
+    let pid = wingmate.pid();
+    let limit = |soft: &str| {
+        let limit = [format!("--nofile={soft}:"), format!("--pid={pid}")];
+        let (status, _, error) = told(Command::new("prlimit").args(limit));
+        assert_eq!(status, 0, "{error}");
+    };
+    limit("3");
+    place.tell("go", "on");
+    while processes::facts(starter).is_some() {
+        std::thread::yield_now();
+    }
+    limit("1000");
+    wingmate.line("d: running (daemon, pid ");
+    let lines = wingmate.stop();
+    assert!(!lines.iter().any(|line| line.contains("left no daemon")), "{lines:#?}");
 }
 
 #[test]

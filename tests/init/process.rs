@@ -348,3 +348,39 @@ service:
     let lines = wingmate.stop();
     assert!(!lines.iter().any(|line| line.contains("no descriptor")), "{lines:#?}");
 }
+
+#[test]
+fn without_a_descriptor_a_oneshot_is_tried_again_and_nobody_is_called_unhealthy() {
+    let place = Place::new(
+        r#"
+service:
+  batch:
+    oneshot: true
+    pre_start: [ sh, -c, "read x < $D/go" ]
+    command: [ sh, -c, "echo has $A" ]
+    secrets: { A: secret }
+    backoff: { initial: 10ms, max: 10ms }
+  web: { command: [ sleep, inf ], health: { exec: [ "true" ], interval: 10ms, retries: 1 } }
+"#,
+    );
+    place.file("secret", "hush");
+    let mut wingmate = place.start(&[]);
+    wingmate.each(&["batch: starting (pre_start)", "web: running"]);
+    let pid = wingmate.pid();
+    let limit = |soft: &str| {
+        let limit = [format!("--nofile={soft}:"), format!("--pid={pid}")];
+        let (status, _, error) = told(Command::new("prlimit").args(limit));
+        assert_eq!(status, 0, "{error}");
+    };
+    limit("3");
+    place.tell("go", "on");
+    wingmate.each(&[
+        "warn: batch: cannot read the secret 'secret': too many open files; tried again in 10ms (2 in a row)",
+        "warn: web: its health could not be checked: cannot make a pipe: too many open files",
+    ]);
+    limit("1000");
+    place.tell("go", "on");
+    wingmate.each(&["batch    | has hush", "batch: exited with 0"]);
+    let lines = wingmate.stop();
+    assert!(!lines.iter().any(|line| line.contains("unhealthy") || line.contains("health check failed")), "{lines:#?}");
+}

@@ -157,6 +157,22 @@ fn what_has_escaped_by_setsid_is_asked_then_killed() {
 }
 
 #[test]
+fn whoever_comes_to_it_during_the_last_act_is_asked_too() {
+    let place = Place::new("service:\n  web: { command: [ sh, -c, 'setsid --fork sh ./parent; exec sleep inf' ] }\n");
+    place.file("parent", "sh ./child &\ntrap 'exit 0' TERM\nwait\n");
+    place.file("child", "trap 'echo asked > $D/asked; exit 0' TERM\nsleep inf &\necho up\nwait\n");
+    for through in [AS_INIT, ORDINARY] {
+        place.file("asked", "");
+        let mut wingmate = Wingmate::launch(&mut place.command(through, &[]));
+        wingmate.each(&["web      | up", "web: running"]);
+        wingmate.signal(Signal::TERM);
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 0, "{lines:#?}");
+        assert_eq!(place.read("asked"), "asked\n", "{lines:#?}");
+    }
+}
+
+#[test]
 fn main_command_and_jobs_go_before_the_services() {
     let place = Place::new(
         r#"

@@ -10,7 +10,8 @@ use crate::model::exit::Exit;
 use crate::model::moment::Mono;
 use crate::model::service::Probe;
 use crate::model::unit::Pid;
-use crate::runtime::resolve::{self, Answer, Name};
+use crate::runtime::resolve::{self, Name};
+use crate::supervise::event::FaultKind;
 use crate::sys::fault::reason_of;
 use crate::sys::poll::Token;
 use crate::sys::sockets::Endpoint;
@@ -20,6 +21,14 @@ use std::os::fd::AsFd;
 
 /// It held, or why it didn't.
 pub type Outcome = Result<(), String>;
+
+/// What came of a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Tried(Outcome),
+    /// There was nothing to try it with.
+    Untried(String),
+}
 
 /// A probe under way.
 #[derive(Debug)]
@@ -33,7 +42,7 @@ pub struct Attempt {
 
 #[derive(Debug)]
 enum Step {
-    Resolving { host: String, port: u16, child: Child, answer: Answer },
+    Resolving { host: String, port: u16, child: Child, answer: resolve::Answer },
     Connecting(Connecting),
     Asking(Exchange),
     Running(Child),
@@ -47,10 +56,13 @@ impl Attempt {
         until: Mono,
         token: Token,
         around: &Around<'_>,
-    ) -> Result<Attempt, Outcome> {
+    ) -> Result<Attempt, Answer> {
         let now = around.now.mono;
         let (request, step) = match probe {
-            Probe::File(path) => return Err(std::fs::metadata(path).map(drop).map_err(|error| reason_of(&error))),
+            Probe::File(path) => {
+                let found = std::fs::metadata(path).map(drop).map_err(|error| reason_of(&error));
+                return Err(Answer::Tried(found));
+            }
             Probe::Unix(path) => (None, Step::Connecting(Connecting::new(vec![Endpoint::Unix(path.clone())], now))),
             Probe::Tcp(address) => (None, Step::towards(address, token, around)?),
             Probe::Http(url) => {
@@ -123,8 +135,11 @@ impl Attempt {
     }
 
     /// The time is over: what is known of the reason.
-    pub fn why(&mut self) -> Option<String> {
-        if let Step::Connecting(connecting) = &mut self.step { connecting.why() } else { None }
+    pub fn why(&mut self) -> Option<Answer> {
+        let Step::Connecting(connecting) = &mut self.step else { return None };
+        let starved = connecting.is_starved();
+        let why = connecting.why()?;
+        Some(if starved { Answer::Untried(why) } else { Answer::Tried(Err(why)) })
     }
 
     /// Its child, if there is one.
@@ -142,13 +157,18 @@ impl Attempt {
 }
 
 impl Step {
-    fn towards(address: &Address, token: Token, around: &Around<'_>) -> Result<Step, Outcome> {
+    fn towards(address: &Address, token: Token, around: &Around<'_>) -> Result<Step, Answer> {
         match resolve::look(&address.host) {
             Name::Known(found) => Ok(Step::connect(&found, address.port, around)),
-            Name::Unknown(why) => Err(Err(why)),
+            Name::Unknown(why) => Err(Answer::Tried(Err(why))),
             Name::Ask(spec) => {
                 let child = start(&spec, token, around)?;
-                Ok(Step::Resolving { host: address.host.clone(), port: address.port, child, answer: Answer::default() })
+                Ok(Step::Resolving {
+                    host: address.host.clone(),
+                    port: address.port,
+                    child,
+                    answer: resolve::Answer::default(),
+                })
             }
         }
     }
@@ -159,8 +179,12 @@ impl Step {
     }
 }
 
-fn start(process: &ProcessSpec, token: Token, around: &Around<'_>) -> Result<Child, Outcome> {
+fn start(process: &ProcessSpec, token: Token, around: &Around<'_>) -> Result<Child, Answer> {
     let launcher = around.launcher;
-    let prepared = launcher.prepare(process, false, &[], None).map_err(|fault| Err(fault.text))?;
-    Child::start(&prepared, launcher.null.as_fd(), around.poller, token).map_err(Err)
+    let prepared = launcher.prepare(process, false, &[], None);
+    let started = prepared.and_then(|prepared| Child::start(&prepared, launcher.null.as_fd(), around.poller, token));
+    started.map_err(|fault| match fault.kind {
+        FaultKind::Exhausted => Answer::Untried(fault.text),
+        FaultKind::NotFound | FaultKind::NotExecutable | FaultKind::Other => Answer::Tried(Err(fault.text)),
+    })
 }

@@ -3,7 +3,9 @@
 
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
-use crate::runtime::launcher::Prepared;
+use crate::runtime::launcher::{Prepared, of, refused};
+use crate::supervise::event::Fault;
+use crate::sys::fault::{exhausted, reason};
 use crate::sys::poll::{Interest, Poller, Token};
 use crate::sys::{pipes, processes};
 use rustix::io::Errno;
@@ -29,12 +31,12 @@ pub struct Child {
 
 impl Child {
     /// Starts it; its output goes into `poller` under `token`.
-    pub fn start(prepared: &Prepared, null: BorrowedFd<'_>, poller: &Poller, token: Token) -> Result<Child, String> {
-        let words = |errno: Errno| format!("cannot make a pipe: {}", crate::sys::fault::reason(errno));
+    pub fn start(prepared: &Prepared, null: BorrowedFd<'_>, poller: &Poller, token: Token) -> Result<Child, Fault> {
+        let words = |errno| of(exhausted(errno), format!("cannot make a pipe: {}", reason(errno)));
         let (output, writer) = pipes::one_way().map_err(words)?;
         poller.add(&output, token, Interest::IN).map_err(words)?;
         let stdio = [Some(null), Some(writer.as_fd()), Some(writer.as_fd())];
-        let pid = prepared.start(stdio, None).map_err(|fault| fault.to_string())?;
+        let pid = prepared.start(stdio, None).map_err(|fault| refused(&fault))?;
         Ok(Child { pid, output: Some(output), line: Vec::new() })
     }
 

@@ -21,6 +21,8 @@ pub struct Connecting {
     next: Mono,
     /// Why the last one didn't take it.
     why: Option<String>,
+    /// That was for want of a descriptor or memory.
+    starved: bool,
 }
 
 /// How far it is.
@@ -36,13 +38,18 @@ impl Connecting {
     /// To one of these, tried in this order.
     pub fn new(mut endpoints: Vec<Endpoint>, now: Mono) -> Connecting {
         endpoints.reverse();
-        Connecting { endpoints, socket: None, next: now, why: None }
+        Connecting { endpoints, socket: None, next: now, why: None, starved: false }
     }
 
     /// When [`Connecting::go_on`] is due, besides when its token is ready.
     pub fn deadline(&self) -> Option<Mono> {
         // The last one has all the time that there is.
         (self.socket.is_none() || self.endpoints.len() > 1).then_some(self.next)
+    }
+
+    /// Whether there was nothing to try it with.
+    pub fn is_starved(&self) -> bool {
+        self.starved
     }
 
     /// Why it isn't there yet, if that is known.
@@ -63,12 +70,14 @@ impl Connecting {
                 });
                 match begun {
                     Ok(socket) => {
+                        self.starved = false;
                         self.next = now + until.since(now) / u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
                         self.socket = Some(socket);
                     }
                     Err(errno @ (Errno::AGAIN | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS)) => {
                         // A listener that takes no more for now is one that doesn't answer.
-                        self.why = (errno != Errno::AGAIN).then(|| reason(errno));
+                        self.starved = errno != Errno::AGAIN;
+                        self.why = self.starved.then(|| reason(errno));
                         self.next = now + AGAIN;
                         return Connected::NotYet;
                     }

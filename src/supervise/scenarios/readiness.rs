@@ -114,6 +114,21 @@ fn signs_of_readiness_of_another_life_count_for_nothing() {
 }
 
 #[test]
+fn health_that_cannot_be_checked_is_no_failure() {
+    let mut world = World::new(services(vec![healthy("web", 0.0)])).manner(0, fit(0.0, None)).begin();
+    world.pass(seconds(1.0));
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..fit(0.0, Some(20.0)) };
+    world.manners.insert(crate::model::unit::UnitId(0), starved);
+    world.pass(seconds(60.0));
+    assert!(world.said("web: its health could not be checked: cannot make a pipe"));
+    assert!(!world.said("unhealthy"), "{:?}", world.story);
+    // When it can be again, it counts.
+    world.manners.insert(crate::model::unit::UnitId(0), fit(0.0, Some(20.0)));
+    world.pass(seconds(20.0));
+    assert!(world.said("unhealthy"));
+}
+
+#[test]
 fn failures_in_a_row_make_it_unhealthy() {
     let mut world = World::new(services(vec![healthy("web", 0.0)])).manner(0, fit(0.0, Some(11.5))).begin();
     world.pass(seconds(20.0));
@@ -170,4 +185,27 @@ fn a_stop_forgets_what_was_asked() {
     stop(&mut world);
     assert_eq!(world.elapsed(), 100);
     assert_eq!(world.left, Some(0));
+}
+
+#[test]
+fn what_named_another_main_process_is_gone_before_the_next_start() {
+    for leaves_group in [false, true] {
+        let manner = Manner { leaves: true, obeys: Some(seconds(0.3)), ..Manner::default() };
+        let mut world = World::new(services(vec![service("web")])).manner(0, manner).begin();
+        let child = world.name_child(0, leaves_group).unwrap();
+        world.pass(seconds(12.0));
+        world.end(child, Exit::Code(1));
+        world.pass(seconds(1.0));
+        assert_eq!(world.broken, None, "{:?}", world.story);
+        assert_eq!(world.times("web starts"), [0, 12_300], "{:?}", world.story);
+        assert!(world.said("web: nothing is left of it; restart at once"), "{:?}", world.story);
+        // Told to stop, both are.
+        world.name_child(0, leaves_group).unwrap();
+        world.reload(services(vec![ServiceSpec { startsecs: seconds(3.0), ..service("web") }]));
+        world.pass(seconds(5.0));
+        assert_eq!(world.broken, None, "{:?}", world.story);
+        assert_eq!(world.times("web starts").len(), 3);
+        stop(&mut world);
+        assert!(!world.said("SIGKILL to web"), "{:?}", world.story);
+    }
 }
