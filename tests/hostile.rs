@@ -59,7 +59,7 @@ impl Drop for Place {
 
 /// A pipe that is full, and nobody reads it. Kept: its reading end, lest it breaks.
 fn stuck() -> (OwnedFd, OwnedFd) {
-    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let flags = fcntl_getfl(&writer).unwrap();
     fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
     while write(&writer, b"x") != Err(Errno::AGAIN) {}

@@ -30,7 +30,7 @@ fn when_nothing_happens_it_never_wakes() {
         wingmate.await_rest();
         let before = wakes(wingmate.pid());
         // The one wait for time in these tests: that something doesn't happen can't be awaited otherwise.
-        let (read, _write) = rustix::pipe::pipe().unwrap();
+        let (read, _write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         poll(&mut [PollFd::new(&read, PollFlags::IN)], Some(&Timespec { tv_sec: 2, tv_nsec: 0 })).unwrap();
         assert_eq!(wakes(wingmate.pid()), before);
         wingmate.stop();
@@ -161,7 +161,7 @@ fn a_terminal_that_cannot_be_opened_again_gets_every_line() {
     let place = Place::new(
         "service:\n  web: { command: [ sh, -c, \"trap 'seq 1 2000; exit 0' TERM; echo up; while :; do sleep 0.1; done\" ] }\n",
     );
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
     let slave = ptsname(&master, Vec::new()).unwrap();
