@@ -189,8 +189,14 @@ impl Service {
                 }
                 self.expire(now, actions);
             }
-            State::Preparing(task) => task.kill(now, actions),
-            State::Clearing(clearing) => clearing.0.kill(now, actions),
+            State::Preparing(task) => {
+                task.kill(now, actions);
+                self.count_overrun();
+            }
+            State::Clearing(clearing) => {
+                clearing.0.kill(now, actions);
+                self.count_overrun();
+            }
             State::Stopped
             | State::Waiting { .. }
             | State::Starting
