@@ -189,8 +189,14 @@ impl Service {
                 }
                 self.expire(now, actions);
             }
-            State::Preparing(task) => task.kill(now, actions),
-            State::Clearing(clearing) => clearing.0.kill(now, actions),
+            State::Preparing(task) => {
+                task.kill(now, actions);
+                self.count_overrun();
+            }
+            State::Clearing(clearing) => {
+                clearing.0.kill(now, actions);
+                self.count_overrun();
+            }
             State::Stopped
             | State::Waiting { .. }
             | State::Starting
@@ -226,7 +232,12 @@ impl Service {
     /// Concludes the life if all of it is gone.
     pub(super) fn when_gone(&mut self, now: Mono, actions: &mut Vec<Action>) {
         let State::Stopping(halt) = &self.state else { return };
-        if !halt.ending.gone() || halt.command.is_some() {
+        // Whoever named a main process in a group apart may have to reap it, and isn't waiting for that group.
+        let apart = halt.ending.pid().is_none()
+            && halt.starter.is_some()
+            && halt.starter == self.former
+            && halt.ending.group() != self.former;
+        if !(halt.ending.gone() || apart) || halt.command.is_some() {
             return;
         }
         let (why, exit, killed) = (halt.why, halt.ending.exit, halt.ending.killed());

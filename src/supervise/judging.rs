@@ -45,18 +45,20 @@ impl Service {
         self.last_end = Some(end);
         let success = death.exit.is_some_and(|exit| self.succeeded(exit));
         let group = self.group_of(death.pid).unwrap_or(death.pid);
-        if death.group_lives && self.spec.stop.group != StopGroup::Main {
-            if let (None, Some(signal)) = (death.exit, self.spec.stop.signal) {
-                // It wasn't ours to reap: its group hasn't had the signal.
-                actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+        let left = death.group_lives && self.spec.stop.group != StopGroup::Main;
+        if let (true, None, Some(signal)) = (left, death.exit, self.spec.stop.signal) {
+            // It wasn't ours to reap: its group hasn't had the signal.
+            actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+        }
+        match self.former {
+            // In a group of its own. The dead one is perhaps for it to reap, and empties its group only then.
+            Some(former) if !left || former != group => {
+                self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(former));
+                let limit = self.spec.stop.timeout;
+                self.halt_process(Why::Left { ran, success }, former, Some(former), None, limit, now, actions);
             }
-            self.clear_up(group, death.exit, &text, ran, now, actions);
-        } else if let Some(former) = self.former {
-            self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(former));
-            let limit = self.spec.stop.timeout;
-            self.halt_process(Why::Left { ran, success }, former, Some(former), None, limit, now, actions);
-        } else {
-            self.over(Over::ByItself { ran, success, text }, now, actions);
+            _ if left => self.clear_up(group, death.exit, &text, ran, now, actions),
+            _ => self.over(Over::ByItself { ran, success, text }, now, actions),
         }
     }
 

@@ -509,6 +509,17 @@ impl Service {
             | State::Done
             | State::Failed => {}
         }
+        self.count_overrun();
+    }
+
+    /// A command beside it that had to be killed at a shutdown has overrun the unit's time.
+    pub(super) fn count_overrun(&mut self) {
+        let task = match &self.state {
+            State::Preparing(task) => Some(task.as_ref()),
+            State::Clearing(clearing) => Some(&clearing.0),
+            _ => None,
+        };
+        self.overran |= self.limit.is_some() && task.is_some_and(Task::killed);
     }
 
     pub(super) fn say(

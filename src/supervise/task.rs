@@ -169,6 +169,11 @@ impl Task {
         }
     }
 
+    /// Whether SIGKILL was needed to end it.
+    pub fn killed(&self) -> bool {
+        matches!(&self.state, State::Ending(ending) if ending.killed())
+    }
+
     /// When it has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         match &self.state {

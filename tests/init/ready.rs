@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixDatagram};
+use std::os::unix::process::CommandExt;
 use std::time::Instant;
 use wingmate::model::signal::Signal;
 use wingmate::sys::processes;
@@ -184,6 +185,14 @@ fn speaker() {
                 socket.send_to_addr(format!("MAINPID={}\nREADY=1", child.id()).as_bytes(), &address).unwrap();
                 std::process::exit(0);
             }
+            "name" | "name apart" => {
+                let mut child = std::process::Command::new("sleep");
+                // Else in this one's group.
+                let child = if line == "name" { &mut child } else { child.process_group(0) };
+                #[expect(clippy::zombie_processes, reason = "a parent that reaps nothing is what the story is about")]
+                let child = child.arg("inf").spawn().unwrap();
+                socket.send_to_addr(format!("MAINPID={}\nREADY=1", child.id()).as_bytes(), &address).unwrap();
+            }
             text => drop(socket.send_to_addr(text.replace(';', "\n").as_bytes(), &address).unwrap()),
         }
     }
@@ -288,6 +297,37 @@ fn another_main_process_of_its_own_word() {
     wingmate.line("web: killed by SIGKILL");
     wingmate.line("web: starting (pid ");
     wingmate.stop();
+}
+
+#[test]
+fn what_named_another_main_process_is_gone_before_the_next_start() {
+    for (name, told) in [("name", "ending what it left behind"), ("name apart", "ending what is left of it")] {
+        let place = place(&speaks(), "ready: { notify: true }\n    stop: { timeout: 1h }");
+        let mut wingmate = place.start(&[]);
+        let mut before = None;
+        for round in 0..2 {
+            let line = wingmate.line("web: starting (pid ");
+            assert!(before.is_none_or(|before| processes::facts(before).is_none()), "two at once");
+            before = Some(wingmate.inside(pid_in(&line)));
+            place.tell("say", name);
+            let line = wingmate.line("web: its main process is pid ");
+            let named = wingmate.inside(pid_in(&line));
+            wingmate.line("ready after ");
+            if round == 0 {
+                processes::kill(named, Signal::KILL).unwrap();
+                wingmate.line(&format!("web: ended, nobody can tell how; {told}"));
+            } else {
+                // Told to stop, both are; with an hour for each, nobody may have to be killed for it.
+                let text = std::fs::read_to_string(place.path("wingmate.yaml")).unwrap();
+                place.file("wingmate.yaml", &text.replace("1h", "2h"));
+                wingmate.signal(Signal::HUP);
+                wingmate.line("reloaded: 1 restarted (web)");
+            }
+        }
+        wingmate.line("web: starting (pid ");
+        assert!(before.is_none_or(|before| processes::facts(before).is_none()), "two at once");
+        wingmate.stop();
+    }
 }
 
 #[test]

@@ -141,4 +141,5 @@ fn at_a_shutdown_post_stop_counts_into_the_units_time() {
     stop(&mut world);
     assert_eq!(world.times("post_stop of web starts"), [2000]);
     assert!(world.elapsed() <= 7_700, "{}", world.elapsed());
+    assert!(world.last_words().contains("killed because their time was over: web"), "{}", world.last_words());
 }
