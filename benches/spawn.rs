@@ -87,7 +87,7 @@ fn plan(environment: &[Variable], setting: &Setting) -> Plan {
         ..ProcessSpec::default()
     };
     let accounts = if Accounts::needed(&spec) {
-        identity::accounts()
+        identity::accounts().unwrap()
     } else {
         Accounts { passwd: Table::Missing, group: Table::Missing }
     };
