@@ -52,24 +52,30 @@ impl Loop {
 
     /// Takes every dead child, one by one: signals merge, so one SIGCHLD may stand for many.
     pub(super) fn reap(&mut self, now: Now) {
+        // When everybody has been told to stop, no death is a reason to signal anybody: then a look at each is saved.
+        let watched = !self.adoptions.is_empty() || !self.mains.is_empty() || self.probes.children().next().is_some();
+        let expected = !watched && self.supervisor.expects_every_end();
         loop {
-            match reap::peek() {
-                Peek::Dead(pid, exit) => self.bury(pid, exit, now),
+            match if expected { reap::take() } else { reap::peek() } {
+                Peek::Dead(pid, exit) => self.bury(pid, exit, expected, now),
                 Peek::AllAlive => return,
                 Peek::Childless => return self.events.push(Event::Childless),
             }
         }
     }
 
-    /// A dead child: while its number is still its own, its group is signalled if leftovers must go.
-    fn bury(&mut self, pid: Pid, exit: Exit, now: Now) {
+    /// A dead child: while its number is still its own, its group is signalled if leftovers must go. `taken`: it is
+    /// reaped already.
+    fn bury(&mut self, pid: Pid, exit: Exit, taken: bool, now: Now) {
         if self.bury_probe(pid, exit, now) {
             return;
         }
         self.look_before_burial(pid, now);
         self.take_unreaped(now);
         let Some((unit, life)) = self.children.remove(&pid) else {
-            reap::reap(pid);
+            if !taken {
+                reap::reap(pid);
+            }
             if self.options.warn_of_orphans {
                 self.say(&Note::new(Level::Warn, format!("reaped an orphan (pid {pid}): {exit}")));
             }
@@ -86,7 +92,7 @@ impl Loop {
             // No member but the dead one, or none that may be signalled: both show in what comes next.
             let _ = processes::kill_group(self.supervisor.group_of(unit, pid), signal);
         }
-        let exit = reap::reap(pid).unwrap_or(exit);
+        let exit = if taken { exit } else { reap::reap(pid).unwrap_or(exit) };
         self.unwatch(unit, pid);
         self.unwatch_main(unit, pid);
         self.tell_end(unit, life, pid, Some(exit), now);

@@ -28,7 +28,7 @@ use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::sink::Sink;
 use crate::sys::stdio;
 use notes::{Held, Notes, Until};
-use outlet::Outlet;
+use outlet::{ATOMIC, Outlet};
 use printer::Printer;
 pub use printer::Zone;
 use rustix::io::Errno;
@@ -260,18 +260,33 @@ impl Outputs {
 
     /// Prints one of wingmate's own messages, unless the level is against it.
     pub fn say(&mut self, note: &Note, poller: &Poller, now: Now) {
-        if note.level > self.printer.settings.level {
-            return;
-        }
-        let text = self.printer.note(note, now);
-        if let Some(name) = &note.unit {
-            if let Some(until) = self.waits_for(name) {
+        self.say_all(std::slice::from_ref(note), poller, now);
+    }
+
+    /// Prints some of them, in as few writes as leave each line whole.
+    pub fn say_all(&mut self, notes: &[Note], poller: &Poller, now: Now) {
+        let (mut lines, mut count) = (Vec::new(), 0);
+        let level = self.printer.settings.level;
+        for note in notes.iter().filter(|note| note.level <= level) {
+            let text = self.printer.note(note, now);
+            if let Some((name, until)) = note.unit.as_ref().and_then(|name| Some((name, self.waits_for(name)?))) {
                 self.notes.hold(name.clone(), text, until);
-                return;
+                continue;
+            }
+            if lines.len() + text.len() > ATOMIC {
+                self.notes.print_all(&lines, count, &mut self.printer, poller, now);
+                (lines, count) = (Vec::new(), 0);
+            }
+            count += 1;
+            match lines.is_empty() {
+                true => lines = text,
+                false => lines.extend_from_slice(&text),
             }
         }
-        self.notes.print(&text, &mut self.printer, poller, now);
-        self.settle(poller, now);
+        if count > 0 {
+            self.notes.print_all(&lines, count, &mut self.printer, poller, now);
+            self.settle(poller, now);
+        }
     }
 
     /// Keeps the message that is to be the very last: [`Outputs::finished`] or [`Outputs::give_up`] prints it,

@@ -20,8 +20,26 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 
 impl Loop {
+    /// Does all of this, in order. What is said meanwhile is written together, and before anything is started that may
+    /// write itself.
+    pub(super) fn perform_all(&mut self, actions: Vec<Action>, now: Now) {
+        let mut said = Vec::new();
+        for action in actions {
+            match action {
+                Action::Say(note) => said.push(note),
+                Action::Signal { .. } | Action::CheckGroup { .. } => self.perform(action, now),
+                other => {
+                    self.outputs.say_all(&said, &self.poller, now);
+                    said.clear();
+                    self.perform(other, now);
+                }
+            }
+        }
+        self.outputs.say_all(&said, &self.poller, now);
+    }
+
     /// Does one thing.
-    pub(super) fn perform(&mut self, action: Action, now: Now) {
+    fn perform(&mut self, action: Action, now: Now) {
         match action {
             Action::Launch { unit, life, part, due } => self.launch(unit, life, part, due.as_ref(), now),
             Action::Probe { unit, life, purpose, timeout } => self.probe(Of { unit, life, purpose }, timeout, now),
@@ -38,7 +56,7 @@ impl Loop {
             }
             Action::WatchPidFile { unit, life, starter } => self.watch_pid_file(unit, life, starter, now),
             Action::ForgetPidFile { unit, life } => self.forget_pid_file(unit, life),
-            Action::Say(note) => self.outputs.say(&note, &self.poller, now),
+            Action::Say(note) => self.outputs.say_all(&[note], &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
             Action::Leave { status, words, asked } => {

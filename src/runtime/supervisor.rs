@@ -151,9 +151,7 @@ impl Loop {
             if actions.is_empty() {
                 return self.arm();
             }
-            for action in actions {
-                self.perform(action, now);
-            }
+            self.perform_all(actions, now);
         }
     }
 

@@ -321,6 +321,12 @@ impl Supervisor {
         }
     }
 
+    /// Whether everything is being stopped and every program that runs has been told so: then
+    /// [`Supervisor::death_signal`] has nothing for anybody.
+    pub fn expects_every_end(&self) -> bool {
+        self.is_stopping() && !self.services().any(Service::program_runs)
+    }
+
     /// What a unit's process, or that of a command beside it, is made from.
     pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
         let own = self.unit(unit)?.process()?;

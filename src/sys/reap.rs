@@ -33,6 +33,15 @@ pub fn peek() -> Peek {
     }
 }
 
+/// Takes a dead child unseen: its pid may be used again from now on.
+pub fn take() -> Peek {
+    match wait(libc::P_ALL, 0, 0) {
+        Ok(Some((pid, exit))) => Peek::Dead(pid, exit),
+        Ok(None) => Peek::AllAlive,
+        Err(_) => Peek::Childless,
+    }
+}
+
 /// Takes this dead child: its pid may be used again from now on. `None` if it isn't a dead child of ours.
 pub fn reap(pid: Pid) -> Option<Exit> {
     wait(libc::P_PID, pid.raw() as libc::id_t, 0).ok().flatten().map(|(_, exit)| exit)

@@ -91,10 +91,15 @@ impl Notes {
 
     /// Prints a message, if there is room for it.
     pub fn print(&mut self, text: &[u8], printer: &mut Printer, poller: &Poller, now: Now) {
+        self.print_all(text, 1, printer, poller, now);
+    }
+
+    /// The same of `count` messages.
+    pub fn print_all(&mut self, text: &[u8], count: u64, printer: &mut Printer, poller: &Poller, now: Now) {
         self.confess(printer, poller, now);
         let outlet = printer.outlet_mut(Stream::Stderr);
         if outlet.queued() + text.len() > QUEUED {
-            self.dropped += 1;
+            self.dropped += count;
         } else {
             outlet.put(&mut [IoSlice::new(text)], poller, now);
         }
