@@ -7,8 +7,9 @@
 use super::action::{Action, Part, Target};
 use super::ending::{Ending, Living};
 use super::judging::Over;
-use super::service::{Service, State, Wanted};
+use super::service::Service;
 use super::standing::End;
+use super::state::{State, Wanted};
 use super::task::Task;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::settings::Level;

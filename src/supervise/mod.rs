@@ -24,6 +24,7 @@ pub mod service;
 pub mod shutdown;
 mod signals;
 pub mod standing;
+pub mod state;
 pub mod status;
 mod stopping;
 pub mod sweep;
@@ -56,8 +57,9 @@ use graph::Graph;
 use job::Job;
 use main_command::{MainCommand, Treatment};
 use reload::{Reload, Renewal};
-use service::{Death, Service};
+use service::Service;
 use shutdown::Shutdown;
+use state::Death;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -316,7 +318,7 @@ impl Supervisor {
     /// The group of a service's main process, where that runs.
     pub fn group(&self, unit: UnitId) -> Option<Pid> {
         match self.unit(unit)?.service()?.state {
-            service::State::Running { group, .. } => group,
+            state::State::Running { group, .. } => group,
             _ => None,
         }
     }

@@ -4,7 +4,8 @@
 use super::action::{Action, Purpose};
 use super::event::Message;
 use super::proxy::Proxy;
-use super::service::{Service, State, Up};
+use super::service::Service;
+use super::state::{State, Up};
 use super::watch::{Awaiting, Verdict, Watch};
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::{Probe, Ready, ReadyKind};

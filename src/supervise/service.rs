@@ -32,14 +32,10 @@
 
 use super::action::{Action, Part};
 use super::backoff::Record;
-use super::daemon::Adopting;
 use super::event::{Fault, FaultKind};
-use super::halting::Halt;
-use super::judging::Over;
-use super::proxy::Proxy;
 use super::standing::{End, Standing};
+use super::state::{Death, State, Up, Wanted};
 use super::task::Task;
-use super::watch::{Awaiting, Watch};
 use crate::model::exit::Exit;
 use crate::model::moment::Mono;
 use crate::model::note::Note;
@@ -47,7 +43,6 @@ use crate::model::service::{ServiceSpec, StopGroup};
 use crate::model::settings::Level;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
-use std::time::Duration;
 
 /// A service and where it stands.
 #[derive(Debug)]
@@ -72,76 +67,6 @@ pub struct Service {
     pub status: Option<Box<str>>,
     /// Its time ran out when it was last told to stop.
     pub overran: bool,
-}
-
-/// What was asked for last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
-    Up,
-    Down,
-}
-
-#[derive(Debug)]
-pub(super) enum State {
-    Stopped,
-    /// For its dependencies; `told`: what was said of them last.
-    Waiting {
-        told: Option<Box<str>>,
-    },
-    /// `pre_start` is under way.
-    Preparing(Box<Task>),
-    Starting,
-    /// The starter of a forking daemon was started; see `daemon`.
-    Adopting(Box<Adopting>),
-    /// `group`: the one that `pid` leads. `proxy`: of a forking daemon.
-    Running {
-        pid: Pid,
-        group: Option<Pid>,
-        up: Up,
-        proxy: Option<Box<Proxy>>,
-    },
-    Stopping(Box<Halt>),
-    /// Nothing of the life is left but `post_stop`; then the verdict on it.
-    Clearing(Box<(Task, Over)>),
-    Backoff {
-        until: Mono,
-    },
-    Done,
-    Failed,
-}
-
-/// Whether a program that runs is up.
-#[derive(Debug)]
-pub(super) enum Up {
-    Awaited(Box<Awaiting>),
-    /// `took`: from its start to readiness.
-    Since {
-        since: Mono,
-        took: Duration,
-        watch: Option<Box<Watch>>,
-    },
-}
-
-impl Up {
-    /// How long it has been up, if it is.
-    pub(super) fn ran(&self, now: Mono) -> Option<Duration> {
-        match self {
-            Up::Awaited(_) => None,
-            Up::Since { since, .. } => Some(now.since(*since)),
-        }
-    }
-}
-
-/// The end of a process.
-#[derive(Clone, Copy, Debug)]
-pub struct Death {
-    pub pid: Pid,
-    /// Unknown if somebody else reaped it.
-    pub exit: Option<Exit>,
-    /// The group that it led still has members.
-    pub group_lives: bool,
-    /// A process that it may have left behind lives; told of forking daemons only.
-    pub lingering: bool,
 }
 
 impl Service {

@@ -13,7 +13,7 @@
 use super::action::{Action, Part};
 use super::ending::{Ending, Living};
 use super::event::Fault;
-use super::service::Death;
+use super::state::Death;
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopSpec;
