@@ -97,6 +97,8 @@ impl Supervisor {
         let (look_again, down) = (std::mem::take(&mut self.look_again), self.all_down());
         match shutdown.phase {
             Phase::Delay { .. } => {}
+            // All have been told: what is left is to wait for them.
+            Phase::Waves if shutdown.pending.is_empty() && !down => {}
             Phase::Waves => self.next_waves(now),
             // A unit's end is on its way, even if nothing else can be reached.
             Phase::LastTerm { .. } | Phase::LastKill if shutdown.nobody_left && down => self.leave(now),
