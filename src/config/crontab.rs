@@ -2,36 +2,34 @@
 //! with its place. Schedules are `schedule`'s to read, words `text::words`'.
 
 use super::assignment::{BLANKS, value};
-use super::draft::{Kind, Marks, Unit};
+use super::draft::{Kind, Marks};
 use super::names;
 use super::problems::Problems;
 use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
-use crate::model::command::{ProcessSpec, Variable};
-use crate::model::job::JobSpec;
+use crate::model::job::{JobSpec, Manner};
 use crate::schedule::Schedule;
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
 use crate::text::words::{Comments, Word, characters, shell_words, split};
 use memchr::memchr;
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// Reads a crontab; its entries are named by their commands, unique or not.
 pub fn read(source: &Source, number: u32, problems: &mut Problems, zones: &mut Vec<NamedZone>, top: &mut Top) {
-    let mut defaults = top.defaults.for_a(Kind::Job);
-    let mut process = defaults.take_process();
+    let (_, manner) = top.defaults.for_a(Kind::Job).into_manner();
     let mut crontab = Crontab {
         source,
         number,
         problems,
         zones,
-        environ: std::mem::take(&mut process.environ),
-        process,
-        defaults,
+        manner,
+        shared: None,
         shell: None,
-        zone: None,
         known: Index::new(),
         schedules: Vec::new(),
     };
@@ -77,20 +75,22 @@ impl<'a> Line<'a> {
     }
 }
 
+/// A schedule as it is shown, and as it is meant. Many entries have the same one.
+type Timing = (Rc<str>, Rc<Schedule>);
+
 /// What holds for the entries below.
 struct Crontab<'a> {
     source: &'a Source,
     number: u32,
     problems: &'a mut Problems,
     zones: &'a mut Vec<NamedZone>,
-    /// What entries have of `defaults:`, the variables aside, which are in `environ`.
-    process: ProcessSpec,
-    defaults: Unit,
-    environ: Vec<Variable>,
+    /// What entries have of `defaults:` and of the lines above them.
+    manner: Manner,
+    /// The same for all entries up to the next such line.
+    shared: Option<Rc<Manner>>,
     shell: Option<String>,
-    zone: Option<String>,
-    /// Those that were read without a remark.
-    schedules: Vec<Schedule>,
+    /// Those that were read without a remark, as they are shown and as they are meant.
+    schedules: Vec<Timing>,
     /// Their numbers, as they were written.
     known: Index<'a>,
 }
@@ -133,17 +133,19 @@ impl<'a> Crontab<'a> {
         match name {
             "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
-                self.zone = Some(value.clone()).filter(|zone| !zone.is_empty());
+                self.manner.timezone = Some(value.clone()).filter(|zone| !zone.is_empty());
                 let span = line.span(at, written.trim_end_matches(BLANKS).chars().count());
                 let place = Place { source: self.number, span: Some(span) };
-                self.zones.extend(self.zone.clone().map(|name| NamedZone { name, place }));
+                self.zones.extend(self.manner.timezone.clone().map(|name| NamedZone { name, place }));
             }
             _ => {}
         }
-        self.environ.retain(|(other, _)| other != name);
+        self.shared = None;
+        let environ = &mut self.manner.process.environ;
+        environ.retain(|(other, _)| other != name);
         // An empty SHELL or CRON_TZ takes back the one above; any other empty value is one.
         if !(value.is_empty() && matches!(name, "SHELL" | "CRON_TZ")) {
-            self.environ.push((name.into(), value.into()));
+            environ.push((name.into(), value.into()));
         }
     }
 
@@ -153,20 +155,21 @@ impl<'a> Crontab<'a> {
         let written = line.slice(start..end);
         let at = skip(line.text.as_bytes(), end, is_blank);
         let text = line.slice(at..line.text.len()).trim_end();
-        let schedule = self.schedule(line, start, written);
+        let timing = self.schedule(line, start, written);
         let Some((command, name)) = self.command(line, at, text) else {
             // A line that is no entry at all has one problem, not two.
-            if schedule.is_some() && !self.has_words(text) {
+            if timing.is_some() && !self.has_words(text) {
                 self.tell(Severity::Error, line.span(end, 1), "there is no command behind the schedule");
             }
             return None;
         };
-        let process = ProcessSpec { command, environ: self.environ.clone(), ..self.process.clone() };
-        let (shown, timezone) = (single_spaced(written), self.zone.clone());
+        let (shown, schedule) = timing?;
+        let manner = self.shared.get_or_insert_with(|| Rc::new(self.manner.clone()));
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let spec = JobSpec { name, process, schedule: shown, timezone, stop: self.defaults.stop };
+        let words = command.iter().map(|word| OsStr::new(&**word));
+        let spec = JobSpec::new(&name, words, shown, Rc::clone(manner));
         Some(Found {
-            spec: Job { spec, schedule: Some(schedule?) },
+            spec: Job { spec, schedule: Some(schedule) },
             name: place,
             command: place,
             marks: Marks::default(),
@@ -178,10 +181,10 @@ impl<'a> Crontab<'a> {
         !text.is_empty() && (self.shell.is_some() || !text.starts_with('#'))
     }
 
-    /// Reads a schedule, or says what is wrong with it. Many entries have the same one.
-    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Schedule> {
-        if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
-            return Some(*schedule);
+    /// Reads a schedule, or says what is wrong with it.
+    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Timing> {
+        if let Some(timing) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
+            return Some(timing.clone());
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
@@ -189,14 +192,15 @@ impl<'a> Crontab<'a> {
         };
         match Schedule::parse(written) {
             Ok(parsed) => {
+                let timing = (single_spaced(written).into(), Rc::new(parsed.schedule));
                 if parsed.remarks.is_empty() {
                     self.known.insert(written.into(), self.schedules.len());
-                    self.schedules.push(parsed.schedule);
+                    self.schedules.push(timing.clone());
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                Some(parsed.schedule)
+                Some(timing)
             }
             Err(errors) => {
                 for error in errors {
@@ -208,10 +212,10 @@ impl<'a> Crontab<'a> {
     }
 
     /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
-    fn command(&mut self, line: Line<'_>, at: usize, text: &str) -> Option<(Vec<OsString>, String)> {
+    fn command<'t>(&mut self, line: Line<'_>, at: usize, text: &'t str) -> Option<(Vec<Cow<'t, str>>, String)> {
         self.user_field(line, at, text);
         if let Some(shell) = &self.shell {
-            let command = || [shell, "-c", text].map(OsString::from).to_vec();
+            let command = || vec![Cow::Owned(shell.clone()), "-c".into(), text.into()];
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
         }
         let words = match split(text, Comments::Cut) {
@@ -241,14 +245,7 @@ impl<'a> Crontab<'a> {
             self.tell(Severity::Warning, span(first), message);
         }
         let name = name_of_command(words.iter().map(|word| &*word.text));
-        // In its exact size: there may be thousands.
-        let mut command = Vec::with_capacity(words.len());
-        for word in words {
-            let mut text = word.text.into_owned();
-            text.shrink_to_fit();
-            command.push(OsString::from(text));
-        }
-        Some((command, name))
+        Some((words.into_iter().map(|word| word.text).collect(), name))
     }
 }
 

@@ -34,6 +34,7 @@ use env_file::EnvFiles;
 pub use env_file::{Fetch, Fetched, Unread};
 use problems::Problems;
 pub use service_dir::{Program, ProgramKind};
+use std::rc::Rc;
 
 /// The files of a configuration, as they were found.
 #[derive(Debug, Default)]
@@ -55,7 +56,7 @@ pub struct Loaded {
     /// Only to be used unless it [`Loaded::failed`].
     pub config: Config,
     /// The schedules of `config.jobs`, in the same order: read once, here.
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<Rc<Schedule>>,
     /// In the order of files and lines.
     pub problems: Vec<Problem>,
     /// Every zone that is named, once for each place: whether it exists is for the caller to find out.
@@ -101,7 +102,7 @@ impl Place {
 /// A job with its schedule, as far as that could be read.
 pub struct Job {
     pub spec: JobSpec,
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<Rc<Schedule>>,
 }
 
 /// A specification and where it came from.
@@ -209,10 +210,22 @@ pub fn read(given: Sources, fetch: Fetch) -> Loaded {
     sources.extend(env.into_sources());
     names::settle(&mut top, yaml_services, yaml_jobs, &sources, &mut problems);
     let order = dependencies::settle(&mut top, &sources, &mut problems);
+    state_is_named(&top, &sources, &mut problems);
     let stdin = dependencies::one_stdin(&top, &sources, &mut problems);
     let problems = problems.sorted(&sources);
     let looked_in = given.looked_in;
     loaded(top, Loaded { problems, zones, sources, looked_in, order, stdin, ..Loaded::default() })
+}
+
+/// What is to be remembered needs a place.
+fn state_is_named(top: &schema::Top, sources: &[Source], problems: &mut Problems) {
+    if top.settings.state.is_some() {
+        return;
+    }
+    for place in top.jobs.iter().filter_map(|found| found.marks.missed) {
+        let message = "'missed: once' needs the setting 'state', a directory that outlives the container (a volume)";
+        problems.at(sources, place, Severity::Error, message);
+    }
 }
 
 fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
@@ -224,7 +237,7 @@ fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
     // A job without schedule is an error that has been told.
     top.jobs.retain(|found| found.spec.schedule.is_some());
     loaded.job_places = top.jobs.iter().map(|found| found.command).collect();
-    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule).collect();
+    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule.clone()).collect();
     loaded.config.jobs = top.jobs.into_iter().map(|found| found.spec.spec).collect();
     loaded.config.jobs.shrink_to_fit();
     loaded

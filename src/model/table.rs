@@ -124,6 +124,13 @@ impl<T> Default for Agenda<T> {
 }
 
 impl<T: Ord + Copy> Agenda<T> {
+    /// With all of these, in any order; each is there once.
+    pub fn of(mut items: Vec<(T, UnitId)>) -> Agenda<T> {
+        items.sort_unstable();
+        items.shrink_to_fit();
+        Agenda { items }
+    }
+
     /// Enters a unit at a time; nothing changes if it is there already.
     pub fn insert(&mut self, at: T, unit: UnitId) {
         if let Err(place) = self.items.binary_search(&(at, unit)) {

@@ -1,6 +1,7 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
+use super::last_due::LastDue;
 use super::launcher::Launcher;
 use super::outputs::{self, Outputs};
 use super::supervisor::Loop;
@@ -9,6 +10,7 @@ use crate::launch::environment::for_units;
 use crate::launch::step::Limit;
 use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
+use crate::model::job::Missed;
 use crate::model::moment::Wall;
 use crate::model::note::Note;
 use crate::model::service::{ReadyKind, ServiceSpec};
@@ -171,11 +173,13 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
     let command = options.command.take();
-    let plan = Plan {
+    let last_due = LastDue::new(config.settings.state.clone());
+    let mut plan = Plan {
         treatment: std::mem::take(&mut options.treatment),
         rewrites: std::mem::take(&mut options.rewrites),
         ..plan(config, loaded.schedules, command, zones)?
     };
+    let forgotten = recall(&mut plan.jobs, &last_due);
     let supervisor = Supervisor::new(plan, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(log, local, supervisor.has_main());
@@ -191,6 +195,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let notices = std::mem::take(&mut options.notices);
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
+    prepared.last_due = last_due;
     prepared.name_units(now);
     prepared.oom_kills = OomKills::find();
     if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
@@ -198,6 +203,9 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     }
     for notice in notices {
         prepared.say(&Note::new(Level::Debug, notice));
+    }
+    for note in forgotten {
+        prepared.say(&note);
     }
     if let Some(missed) = missed {
         prepared.say(&Note::new(Level::Warn, missed));
@@ -231,19 +239,36 @@ fn files_besides(service: &ServiceSpec) -> u64 {
 /// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
 pub(super) fn plan(
     config: Config,
-    schedules: Vec<Schedule>,
+    schedules: Vec<Rc<Schedule>>,
     command: Option<Vec<OsString>>,
     zones: &mut Zones,
 ) -> Result<Plan, BootError> {
     let default = config.settings.timezone.as_deref();
     let mut jobs = Vec::with_capacity(config.jobs.len());
     for (spec, schedule) in config.jobs.into_iter().zip(schedules) {
-        let zone = zones.of_job(spec.timezone.as_deref(), default)?;
-        jobs.push(PlannedJob { spec, schedule, zone });
+        let zone = zones.of_job(spec.manner.timezone.as_deref(), default)?;
+        jobs.push(PlannedJob { spec, schedule, zone, last_due: None });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
     let (shutdown_timeout, shutdown_delay) = (config.settings.shutdown_timeout, config.settings.shutdown_delay);
     Ok(Plan { services: config.services, jobs, main, shutdown_timeout, shutdown_delay, ..Plan::default() })
+}
+
+/// When jobs were last due that keep it; what is to be said of it.
+fn recall(jobs: &mut [PlannedJob], last_due: &LastDue) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for job in jobs.iter_mut().filter(|job| job.spec.manner.missed == Missed::Once) {
+        match last_due.of(job.spec.name()) {
+            Ok(known) => job.last_due = known,
+            Err(why) => {
+                notes.push(
+                    Note::new(Level::Warn, format!("it isn't known when it was last due: {why}"))
+                        .about(job.spec.name()),
+                );
+            }
+        }
+    }
+    notes
 }
 
 /// The local time's offset from UTC in seconds, for stamps.

@@ -62,8 +62,8 @@ pub fn warn_of_shutdown(loaded: &mut Loaded) {
             Spoken(needed)
         ))
     };
-    let services = loaded.services().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
-    let jobs = loaded.jobs().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
+    let services = loaded.services().map(|(spec, place)| (spec.name.as_str(), spec.stop.timeout, place));
+    let jobs = loaded.jobs().map(|(spec, place)| (spec.name(), spec.manner.stop.timeout, place));
     let single = services.chain(jobs).filter_map(|(name, timeout, place)| {
         misfit(&format!("the stop.timeout of '{name}'"), timeout).map(|text| (place, text))
     });

@@ -5,7 +5,7 @@ use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
 use crate::model::command::Variable;
-use crate::model::moment::Now;
+use crate::model::moment::{Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::Level;
@@ -46,6 +46,7 @@ impl Loop {
             Action::ForgetProbes { unit, life } => self.probes.forget(unit, life),
             Action::Notify(text) => self.tell_manager(text),
             Action::Reload => self.reload(now),
+            Action::Remember { unit, at } => self.remember(unit, at),
             Action::Forget { unit } => self.forget(unit, now),
             Action::Rename { unit } => self.rename(unit),
             Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
@@ -150,6 +151,12 @@ impl Loop {
             };
             let note = Note::new(Level::Warn, format!("cannot send {signal} to pid {pid}: operation not permitted"));
             self.outputs.say(&note.about(self.supervisor.name(unit)), &self.poller, now);
+        }
+    }
+
+    fn remember(&mut self, unit: UnitId, at: Wall) {
+        if let Err(why) = self.last_due.keep(self.supervisor.name(unit), at) {
+            self.say(&Note::new(Level::Warn, why).about(self.supervisor.name(unit)));
         }
     }
 

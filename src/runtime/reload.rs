@@ -3,6 +3,7 @@
 
 use super::boot::{self, lay_over, note_of};
 use super::configuration;
+use super::last_due::LastDue;
 use super::supervisor::Loop;
 use super::zones::Zones;
 use crate::model::moment::Now;
@@ -41,11 +42,13 @@ impl Loop {
         }
         let config = loaded.config;
         let (log, timezone) = (config.settings.log, config.settings.timezone.clone());
+        let state = config.settings.state.clone();
         let planned = boot::check_files(&config, init::open_files()).and_then(|()| {
             Ok((boot::plan(config, loaded.schedules, None, &mut zones)?, zones.of_job(None, timezone.as_deref())?))
         });
         match planned {
             Ok((plan, local)) => {
+                self.last_due = LastDue::new(state);
                 self.supervisor.reload(plan, now);
                 self.outputs.set_settings(log);
                 self.outputs.set_zone(boot::offset(local));

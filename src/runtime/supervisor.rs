@@ -5,6 +5,7 @@
 
 use super::adoption::Adoption;
 use super::boot::Options;
+use super::last_due::LastDue;
 use super::launcher::Launcher;
 use super::mains::Main;
 use super::notify::Notices;
@@ -68,6 +69,7 @@ pub struct Loop {
     pub(super) adoptions: Table<UnitId, Adoption>,
     pub(super) probes: Probes,
     pub(super) notices: Notices,
+    pub(super) last_due: LastDue,
     /// Main processes that units named by themselves.
     pub(super) mains: Table<UnitId, Main>,
     /// Who has had its signal in the last act.
@@ -108,6 +110,7 @@ impl Loop {
             adoptions: Table::new(),
             probes: Probes::new(PROBES),
             notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),
+            last_due: LastDue::default(),
             mains: Table::new(),
             told: Told::default(),
             events: vec![Event::Begin],

@@ -50,7 +50,7 @@ pub struct Queue {
 struct Entry {
     job: UnitId,
     removed: bool,
-    schedule: Schedule,
+    schedule: Rc<Schedule>,
     zone: Rc<Zone>,
     /// The next firing by the clock, or [`NEVER`].
     next: Wall,
@@ -75,17 +75,12 @@ impl Queue {
     }
 
     /// Enters a job; its first firing is the first after `now`. `@reboot` jobs have no place here and are ignored.
-    pub fn insert(&mut self, job: UnitId, schedule: Schedule, zone: Rc<Zone>, now: Now) {
+    pub fn insert(&mut self, job: UnitId, schedule: Rc<Schedule>, zone: Rc<Zone>, now: Now) {
         self.remove(job);
-        let mut entry = Entry { job, removed: false, schedule, zone, next: NEVER, last: NOT_YET };
-        match schedule {
-            Schedule::Cron(expression) => {
-                entry.next = next(&expression, &entry.zone, now.wall).unwrap_or(NEVER);
-                self.enter(entry.next, job);
-            }
-            Schedule::Every(every) => {
-                self.boot.insert(next_beat(self.started, every, now.boot), job);
-            }
+        let entry = Entry::new(job, schedule, zone, now.wall);
+        match *entry.schedule {
+            Schedule::Cron(_) => self.enter(entry.next, job),
+            Schedule::Every(every) => self.boot.insert(next_beat(self.started, every, now.boot), job),
             Schedule::Reboot => return,
         }
         let place = self.entries.partition_point(|e| e.job < job);
@@ -98,12 +93,31 @@ impl Queue {
         }
     }
 
+    /// A queue with these jobs, each with a higher number than those before it: ten thousand are put in order once.
+    pub fn with(jobs: impl Iterator<Item = (UnitId, Rc<Schedule>, Rc<Zone>)>, now: Now) -> Queue {
+        let mut queue = Queue::new(now.boot);
+        let (mut wall, mut boot) = (Vec::new(), Vec::new());
+        for (job, schedule, zone) in jobs {
+            let entry = Entry::new(job, schedule, zone, now.wall);
+            match *entry.schedule {
+                Schedule::Cron(_) if entry.next == NEVER => {}
+                Schedule::Cron(_) => wall.push((entry.next, job)),
+                Schedule::Every(every) => boot.push((next_beat(now.boot, every, now.boot), job)),
+                Schedule::Reboot => continue,
+            }
+            queue.entries.push(entry);
+        }
+        queue.entries.shrink_to_fit();
+        (queue.wall, queue.boot) = (Agenda::of(wall), Agenda::of(boot));
+        queue
+    }
+
     /// Takes a job out; one that isn't there makes no difference.
     pub fn remove(&mut self, job: UnitId) {
         let Some(entry) = self.entry_mut(job) else { return };
         entry.removed = true;
         let next = entry.next;
-        if let Schedule::Every(_) = entry.schedule {
+        if let Schedule::Every(_) = *entry.schedule {
             self.boot.forget(job);
         }
         self.wall.remove(next, job);
@@ -127,7 +141,7 @@ impl Queue {
     /// A job's next firing, as the clock shows it now.
     pub fn next_of(&self, job: UnitId, now: Now) -> Option<Wall> {
         let entry = self.entries.get(self.place(job)?)?;
-        match entry.schedule {
+        match *entry.schedule {
             Schedule::Every(every) => {
                 Some(shift(now.wall, next_beat(self.started, every, now.boot).since(now.boot), 1))
             }
@@ -141,13 +155,13 @@ impl Queue {
         let mut firings = Vec::new();
         for (_, job) in self.wall.take_due(now.wall) {
             let Some(entry) = self.entry_mut(job) else { continue };
-            let Schedule::Cron(expression) = entry.schedule else { continue };
+            let Schedule::Cron(expression) = *entry.schedule else { continue };
             firings.push(entry.fire(&expression, now.wall));
             let next = entry.next;
             self.enter(next, job);
         }
         for (_, job) in self.boot.take_due(now.boot) {
-            let Some(Schedule::Every(every)) = self.entry_mut(job).map(|entry| entry.schedule) else { continue };
+            let Some(Schedule::Every(every)) = self.entry_mut(job).map(|entry| *entry.schedule) else { continue };
             let coming = next_beat(self.started, every, now.boot);
             // The beat before the coming one, shown by the clock as it is set now.
             let ago = every.saturating_sub(coming.since(now.boot));
@@ -161,7 +175,7 @@ impl Queue {
     /// jobs fire by the new time, fixed-time jobs wait until they are through what they ran for already.
     pub fn clock_set(&mut self, now: Now) {
         for entry in self.entries.iter_mut().filter(|entry| !entry.removed) {
-            let Schedule::Cron(expression) = entry.schedule else { continue };
+            let Schedule::Cron(expression) = *entry.schedule else { continue };
             let coming = next(&expression, &entry.zone, entry.counted_from(&expression, now.wall)).unwrap_or(NEVER);
             if coming < entry.next {
                 self.wall.remove(entry.next, entry.job);
@@ -189,6 +203,15 @@ impl Queue {
 }
 
 impl Entry {
+    /// One whose first firing is the first after `now`.
+    fn new(job: UnitId, schedule: Rc<Schedule>, zone: Rc<Zone>, now: Wall) -> Entry {
+        let coming = match &*schedule {
+            Schedule::Cron(expression) => next(expression, &zone, now),
+            Schedule::Every(_) | Schedule::Reboot => None,
+        };
+        Entry { job, removed: false, schedule, zone, next: coming.unwrap_or(NEVER), last: NOT_YET }
+    }
+
     /// It is due, now or long since: what runs, what is missed, and when it is due again.
     fn fire(&mut self, expression: &Expression, now: Wall) -> Firing {
         let scheduled = self.latest(expression, now);
@@ -240,8 +263,8 @@ mod tests {
 
     const JOB: UnitId = UnitId(7);
 
-    fn schedule(text: &str) -> Schedule {
-        Schedule::parse(text).unwrap().schedule
+    fn schedule(text: &str) -> Rc<Schedule> {
+        Rc::new(Schedule::parse(text).unwrap().schedule)
     }
 
     /// UTC, the day left out.

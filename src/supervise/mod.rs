@@ -18,6 +18,7 @@ pub mod main_command;
 mod observed;
 pub mod proxy;
 mod reload;
+pub mod run;
 #[cfg(test)]
 mod scenarios;
 pub mod service;
@@ -41,7 +42,7 @@ mod world;
 
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
-use crate::model::job::JobSpec;
+use crate::model::job::{JobSpec, Missed};
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
@@ -49,7 +50,8 @@ use crate::model::settings::Level;
 use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
 use crate::schedule::Schedule;
-use crate::schedule::queue::Queue;
+use crate::schedule::next::latest;
+use crate::schedule::queue::{Firing, Queue};
 use crate::schedule::zone::Zone;
 use action::{Action, Part};
 use event::Event;
@@ -57,6 +59,7 @@ use graph::Graph;
 use job::Job;
 use main_command::{MainCommand, Treatment};
 use reload::{Reload, Renewal};
+use run::{Errand, Origin};
 use service::Service;
 use shutdown::Shutdown;
 use state::Death;
@@ -85,8 +88,10 @@ pub struct Plan {
 #[derive(Debug)]
 pub struct PlannedJob {
     pub spec: JobSpec,
-    pub schedule: Schedule,
+    pub schedule: Rc<Schedule>,
     pub zone: Rc<Zone>,
+    /// When it was last due before this start, where that is kept.
+    pub last_due: Option<Wall>,
 }
 
 /// All units, and what becomes of them.
@@ -99,8 +104,10 @@ pub struct Supervisor {
     /// Services that wait and whose dependencies are to be looked at.
     to_look: VecDeque<UnitId>,
     queue: Queue,
-    /// Jobs that run once, when wingmate starts.
-    at_start: Vec<UnitId>,
+    /// Runs of jobs that are due when wingmate starts.
+    at_start: Vec<(UnitId, Errand)>,
+    /// Jobs of which it isn't known yet when they were last due.
+    unknown: Vec<UnitId>,
     timers: Timers,
     rewrites: Vec<Rewrite>,
     shutdown: Option<Shutdown>,
@@ -132,6 +139,7 @@ impl Supervisor {
             to_look: VecDeque::new(),
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
+            unknown: Vec::new(),
             timers: Timers::default(),
             rewrites: plan.rewrites,
             shutdown: None,
@@ -151,11 +159,7 @@ impl Supervisor {
         for spec in plan.services {
             supervisor.add_service(spec);
         }
-        for job in plan.jobs {
-            let reboot = matches!(job.schedule, Schedule::Reboot);
-            let unit = supervisor.add_job(job, now);
-            supervisor.at_start.extend(reboot.then_some(unit));
-        }
+        supervisor.enter_jobs(plan.jobs, now);
         if let Some(process) = plan.main {
             let unit = supervisor.next_unit();
             supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process, plan.treatment))));
@@ -175,13 +179,36 @@ impl Supervisor {
         unit
     }
 
-    fn add_job(&mut self, job: PlannedJob, now: Now) -> UnitId {
-        let unit = self.next_unit();
-        if !matches!(job.schedule, Schedule::Reboot) {
-            self.queue.insert(unit, job.schedule, Rc::clone(&job.zone), now);
+    /// The jobs that are there from the start, and what is due at it.
+    fn enter_jobs(&mut self, jobs: Vec<PlannedJob>, now: Now) {
+        let numbered = || (self.units.len()..).map(number).zip(&jobs);
+        let (mut at_start, mut unknown) = (Vec::new(), Vec::new());
+        for (unit, job) in numbered() {
+            let keeps = job.spec.manner.missed == Missed::Once;
+            let missed = match (&*job.schedule, job.last_due) {
+                (Schedule::Cron(expression), Some(last)) if keeps => latest(expression, &job.zone, last, now.wall),
+                _ => None,
+            };
+            let starts = job.spec.manner.on_boot || matches!(*job.schedule, Schedule::Reboot);
+            let errand = |moment, origin| (unit, Errand { moment, origin, tries: 0 });
+            // A run that is made up for is one at start too.
+            at_start.extend(missed.map(|moment| errand(moment, Origin::MadeUp)));
+            at_start.extend((missed.is_none() && starts).then(|| errand(now.wall, Origin::Start)));
+            unknown.extend((keeps && job.last_due.is_none()).then_some(unit));
         }
-        self.units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
-        unit
+        let entries = numbered().map(|(unit, job)| (unit, Rc::clone(&job.schedule), Rc::clone(&job.zone)));
+        self.queue = Queue::with(entries, now);
+        self.units.extend(jobs.into_iter().map(|job| Unit::Job(Box::new(Job::new(job.spec, job.zone)))));
+        (self.at_start, self.unknown) = (at_start, unknown);
+    }
+
+    /// A job that comes later: the moment of `@reboot` has passed.
+    fn add_job(&mut self, job: PlannedJob, now: Now) {
+        let unit = self.next_unit();
+        self.queue.insert(unit, job.schedule, Rc::clone(&job.zone), now);
+        let machine = Job::new(job.spec, job.zone);
+        machine.remember(unit, now.wall, &mut self.actions);
+        self.units.push(Unit::Job(Box::new(machine)));
     }
 
     /// What is to be done now, in order.
@@ -196,13 +223,13 @@ impl Supervisor {
             Event::Begin => self.begin(now),
             Event::Launched { unit, life, pid } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.launched(life, pid, mono, actions),
-                Unit::Job(job) => job.launched(life, pid, mono, actions),
+                Unit::Job(job) => job.launched(life, pid, now, actions),
                 Unit::Main(main) => main.launched(life, pid, mono, actions),
                 Unit::Gone => {}
             }),
             Event::LaunchFailed { unit, life, fault } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.launch_failed(life, fault, mono, actions),
-                Unit::Job(job) => job.launch_failed(life, &fault, actions),
+                Unit::Job(job) => job.launch_failed(life, &fault, mono, actions),
                 Unit::Main(main) => main.launch_failed(life, fault, actions),
                 Unit::Gone => {}
             }),
@@ -219,7 +246,7 @@ impl Supervisor {
             }
             Event::GroupGone { unit, life } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.group_gone(life, mono, actions),
-                Unit::Job(job) => job.group_gone(life),
+                Unit::Job(job) => job.group_gone(life, actions),
                 Unit::Main(main) => main.group_gone(life),
                 Unit::Gone => {}
             }),
@@ -262,7 +289,7 @@ impl Supervisor {
         self.expire(now.mono);
         if self.shutdown.is_none() {
             for firing in self.queue.due(now) {
-                self.fire(firing.job, firing.scheduled, firing.missed);
+                self.fire(firing, now);
             }
         }
         self.go_on_reloading(now);
@@ -280,6 +307,9 @@ impl Supervisor {
     fn expire(&mut self, now: Mono) {
         for unit in self.timers.due(now) {
             self.with(unit, |machine, actions| machine.expire(now, actions));
+            if matches!(self.unit(unit), Some(Unit::Job(job)) if job.is_due()) {
+                self.to_look.push_back(unit);
+            }
         }
     }
 
@@ -331,7 +361,12 @@ impl Supervisor {
 
     /// What a unit's process, or that of a command beside it, is made from.
     pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
-        let own = self.unit(unit)?.process()?;
+        let own = match self.unit(unit)? {
+            Unit::Service(service) => &service.spec.process,
+            Unit::Job(job) => return (part == Part::Program).then(|| Cow::Owned(job.spec.process())),
+            Unit::Main(main) => &main.process,
+            Unit::Gone => return None,
+        };
         let extras = || self.spec(unit).map(ServiceSpec::extras);
         let (command, identity) = match part {
             Part::Program => return Some(Cow::Borrowed(own)),
@@ -397,17 +432,19 @@ impl Supervisor {
                 Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone => {}
             });
         }
-        for unit in std::mem::take(&mut self.at_start) {
-            self.fire(unit, Some(now.wall), 0);
+        for unit in std::mem::take(&mut self.unknown) {
+            self.with_job(unit, |job, actions| job.remember(unit, now.wall, actions));
+        }
+        for (unit, errand) in std::mem::take(&mut self.at_start) {
+            self.with_job(unit, |job, _| job.due(unit, errand, now.mono));
+            self.to_look.push_back(unit);
         }
     }
 
-    fn fire(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
-        self.with(unit, |machine, actions| {
-            if let Unit::Job(job) = machine {
-                job.fire(scheduled, missed, actions);
-            }
-        });
+    fn fire(&mut self, firing: Firing, now: Now) {
+        let unit = firing.job;
+        self.with_job(unit, |job, actions| job.fire(unit, firing.scheduled, firing.missed, now, actions));
+        self.to_look.push_back(unit);
     }
 
     /// Runs `act` on a unit's machine, then takes note of its new deadline.
@@ -429,6 +466,15 @@ impl Supervisor {
         self.with(unit, |machine, actions| {
             if let Unit::Service(service) = machine {
                 act(service, actions);
+            }
+        });
+    }
+
+    /// The same, for what only a job can be told.
+    fn with_job(&mut self, unit: UnitId, act: impl FnOnce(&mut Job, &mut Vec<Action>)) {
+        self.with(unit, |machine, actions| {
+            if let Unit::Job(job) = machine {
+                act(job, actions);
             }
         });
     }

@@ -3,13 +3,17 @@
 
 use super::action::{Action, Part, Purpose, Target};
 use super::event::{Event, Fault, FaultKind, Message, Rest};
+use super::unit::Unit;
 use super::{Plan, Supervisor};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
+use crate::model::job::Overlap;
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::service::ServiceSpec;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
+use crate::schedule::stamp::Stamp;
+use crate::schedule::zone::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -362,6 +366,10 @@ impl World {
                 }
             }
             Action::Rename { .. } => {}
+            Action::Remember { unit, at } => {
+                let due = Stamp { at, zone: &Zone::utc() };
+                self.note(format!("{} was due at {due}", self.supervisor.name(unit)));
+            }
         }
     }
 
@@ -373,6 +381,7 @@ impl World {
         let manner = self.manners.get(&unit).copied().unwrap_or_default();
         let others: Vec<Part> = self.processes.values().filter(|p| p.unit == unit && p.main).map(|p| p.part).collect();
         let fits = match part {
+            Part::Program if self.allows_overlap(unit) => true,
             Part::Program | Part::PreStart | Part::PostStop => others.is_empty(),
             Part::StopCommand { .. } => others == [Part::Program],
         };
@@ -408,6 +417,11 @@ impl World {
         }
         self.note(format!("{name} starts"));
         Event::Launched { unit, life, pid }
+    }
+
+    fn allows_overlap(&self, unit: UnitId) -> bool {
+        let job = self.supervisor.unit(unit).and_then(Unit::job);
+        job.is_some_and(|job| job.spec.manner.overlap == Overlap::Allow)
     }
 
     fn new_pid(&mut self) -> Pid {

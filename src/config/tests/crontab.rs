@@ -8,14 +8,14 @@ type Lines<'a> = &'a [&'a str];
 
 fn commands(text: &str) -> Vec<Vec<String>> {
     let words = |(spec, _): (&JobSpec, Place)| -> Vec<String> {
-        spec.process.command.iter().map(|word| word.to_str().unwrap().to_owned()).collect()
+        spec.process().command.iter().map(|word| word.to_str().unwrap().to_owned()).collect()
     };
     good(of_crontab(text)).jobs().map(words).collect()
 }
 
 fn environ(spec: &JobSpec) -> Vec<String> {
     let text = |text: &std::ffi::OsString| text.to_str().unwrap().to_owned();
-    spec.process.environ.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect()
+    spec.manner.process.environ.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect()
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn entries_are_read() {
     let text = "\u{feff}# a comment\r\n\r\n  \t\n*/5 * * * * /etc/wingmate/crontab.d/cron1.sh a\\ b 'c d' \"e\\\"f\" # why\r\n\
                 \t0\t0 1,15  * MON-FRI  backup %d\n@Daily x\n@every 1m30s y 5s\n@reboot z";
     let loaded = good(of_crontab(text));
-    let jobs: Vec<(&str, &str)> = loaded.jobs().map(|(spec, _)| (&*spec.name, &*spec.schedule)).collect();
+    let jobs: Vec<(&str, &str)> = loaded.jobs().map(|(spec, _)| (spec.name(), &*spec.schedule)).collect();
     assert_eq!(
         jobs,
         [
@@ -34,7 +34,7 @@ fn entries_are_read() {
             ("z", "@reboot"),
         ]
     );
-    assert_eq!(loaded.schedules[3..], [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot]);
+    assert_eq!(loaded.schedules[3..], [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot].map(Rc::new));
     assert_eq!(
         commands(text),
         [
@@ -67,7 +67,7 @@ fn a_shell_gets_the_rest_of_the_line_as_it_stands() {
         [&["a", "b"][..], &["/bin/sh", "-c", "A=1 /x/b \"$HOME\" | c # d"], &["/bin/sh", "-c", "echo 'open"], &["c"],]
     );
     let loaded = of_crontab(text);
-    let names: Vec<&str> = loaded.jobs().map(|(spec, _)| &*spec.name).collect();
+    let names: Vec<&str> = loaded.jobs().map(|(spec, _)| spec.name()).collect();
     assert_eq!(names, ["a", "b", "echo", "c"]);
     let found: Vec<_> = loaded.jobs().map(|(spec, _)| environ(spec)).collect();
     assert_eq!(found, [&[][..], &["SHELL=/bin/sh".to_owned()], &["SHELL=/bin/sh".to_owned()], &[]]);
@@ -78,7 +78,7 @@ fn zones_hold_for_the_entries_below() {
     let loaded = good(of_crontab(
         "@daily a\nCRON_TZ=Europe/Berlin\n@daily b\nCRON_TZ='AEST-10' # x\n@daily c\nCRON_TZ=\n@daily d",
     ));
-    let zones: Vec<_> = loaded.jobs().map(|(spec, _)| spec.timezone.as_deref()).collect();
+    let zones: Vec<_> = loaded.jobs().map(|(spec, _)| spec.manner.timezone.as_deref()).collect();
     assert_eq!(zones, [None, Some("Europe/Berlin"), Some("AEST-10"), None]);
     let named: Vec<_> = loaded.zones.iter().map(|zone| &*zone.name).collect();
     assert_eq!(named, ["Europe/Berlin", "AEST-10"], "each is looked up once");
@@ -211,7 +211,7 @@ fn more_mistakes_than_anyone_reads_are_counted() {
 #[test]
 fn ten_thousand_entries_get_ten_thousand_names() {
     let loaded = good(of_crontab("*/5 * * * * /bin/tidy x\n".repeat(10_000)));
-    let mut names: Vec<String> = loaded.config.jobs.into_iter().map(|job| job.name).collect();
+    let mut names: Vec<String> = loaded.config.jobs.into_iter().map(|job| job.name().to_owned()).collect();
     assert_eq!(names[9_999], "tidy-10000");
     names.sort_unstable();
     names.dedup();
