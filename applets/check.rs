@@ -13,6 +13,7 @@ use wingmate::model::service::{Condition, Dependency, Probe, ReadyKind, ServiceS
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
+use wingmate::schedule::uncapitalized;
 use wingmate::sys::stdio;
 use wingmate::text::diagnostic::{Problem, Severity};
 use wingmate::text::json::push_string;
@@ -104,8 +105,12 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
     for (spec, _) in loaded.in_start_order() {
         let _ = writeln!(text, "service {}: {} ({})", spec.name, command(&spec.process), policy(spec));
     }
-    for (spec, _) in loaded.jobs() {
-        let _ = writeln!(text, "job {}: {} at {} ({})", spec.name, command(&spec.process), spec.schedule, timing(spec));
+    for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
+        let _ = write!(text, "job {}: {} at {}", spec.name, command(&spec.process), spec.schedule);
+        if let Some(description) = schedule.describe() {
+            let _ = write!(text, ", that is {}", uncapitalized(&description));
+        }
+        let _ = writeln!(text, " ({})", timing(spec, zone_of(loaded, spec)));
     }
     print(&APPLET, &text)
 }
@@ -203,8 +208,13 @@ fn secrets(process: &ProcessSpec) -> String {
     }
 }
 
-fn timing(spec: &JobSpec) -> String {
-    let zone = match &spec.timezone {
+/// The zone in force, if the configuration says which.
+fn zone_of<'a>(loaded: &'a Loaded, spec: &'a JobSpec) -> Option<&'a str> {
+    spec.timezone.as_deref().or(loaded.config.settings.timezone.as_deref())
+}
+
+fn timing(spec: &JobSpec, zone: Option<&str>) -> String {
+    let zone = match zone {
         Some(zone) => format!("zone {zone}"),
         None => "local time".into(),
     };
@@ -260,10 +270,11 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
             push_text(&mut json, ",\"health\":", health.as_deref());
             json.push('}');
         }
-        for (spec, _) in loaded.jobs() {
+        for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
             push_unit(&mut json, "job", &spec.name, &spec.process);
             push_text(&mut json, ",\"schedule\":", Some(&spec.schedule));
-            push_text(&mut json, ",\"timezone\":", spec.timezone.as_deref());
+            push_text(&mut json, ",\"description\":", schedule.describe().as_deref());
+            push_text(&mut json, ",\"timezone\":", zone_of(loaded, spec));
             json.push('}');
         }
     }

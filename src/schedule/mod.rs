@@ -6,6 +6,7 @@
 //! ```
 
 pub mod civil;
+mod describe;
 pub mod expression;
 mod fields;
 pub mod next;
@@ -15,6 +16,7 @@ pub mod stamp;
 mod step;
 pub mod zone;
 
+pub use describe::uncapitalized;
 pub use expression::Expression;
 pub use fields::{Fault, ScheduleError};
 use std::ops::Range;
