@@ -13,7 +13,6 @@ use wingmate::model::service::{Condition, Dependency, Probe, ReadyKind, ServiceS
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
-use wingmate::schedule::uncapitalized;
 use wingmate::sys::stdio;
 use wingmate::text::diagnostic::{Problem, Severity};
 use wingmate::text::json::push_string;
@@ -108,7 +107,7 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
     for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
         let _ = write!(text, "job {}: {} at {}", spec.name, command(&spec.process), spec.schedule);
         if let Some(description) = schedule.describe() {
-            let _ = write!(text, ", that is {}", uncapitalized(&description));
+            let _ = write!(text, ", that is {}", description);
         }
         let _ = writeln!(text, " ({})", timing(spec, zone_of(loaded, spec)));
     }

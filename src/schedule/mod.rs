@@ -12,11 +12,11 @@ mod fields;
 pub mod next;
 mod pieces;
 pub mod queue;
+pub mod slips;
 pub mod stamp;
 mod step;
 pub mod zone;
 
-pub use describe::uncapitalized;
 pub use expression::Expression;
 pub use fields::{Fault, ScheduleError};
 use std::ops::Range;

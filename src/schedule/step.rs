@@ -20,7 +20,7 @@ use saffron::parse::{
 const LONGEST_PAUSE: i64 = 41 * 366 * DAY;
 
 /// The months (bits 1–12) that have a 29th, 30th, 31st; February's 29th is checked with the day.
-pub(super) const WITH_29: u16 = 0b1_1111_1111_1110;
+const WITH_29: u16 = 0b1_1111_1111_1110;
 const WITH_30: u16 = WITH_29 & !(1 << 2);
 const WITH_31: u16 = WITH_30 & !(1 << 4 | 1 << 6 | 1 << 9 | 1 << 11);
 
@@ -31,10 +31,10 @@ pub(super) struct Stepper<'a> {
 }
 
 /// One rule for the day, and the months (bits 1–12) in which there can be such a day.
-pub(super) struct Rule {
-    pub(super) days: DayOfMonthExpr,
-    pub(super) weekdays: DayOfWeekExpr,
-    pub(super) months: u16,
+struct Rule {
+    days: DayOfMonthExpr,
+    weekdays: DayOfWeekExpr,
+    months: u16,
 }
 
 impl<'a> Stepper<'a> {
@@ -82,12 +82,12 @@ impl<'a> Stepper<'a> {
 }
 
 /// The one way to a [`CronExpr`] is by text.
-pub(super) fn every_minute() -> Option<CronExpr> {
+fn every_minute() -> Option<CronExpr> {
     "* * * * *".parse().ok()
 }
 
 /// The rules of which one at least must hold for a day.
-pub(super) fn rules(expression: &Expression) -> Vec<Rule> {
+fn rules(expression: &Expression) -> Vec<Rule> {
     let every_day = || Rule { days: DayOfMonthExpr::All, weekdays: DayOfWeekExpr::All, months: WITH_29 };
     let (all_days, all_weekdays) = (expression.days == ALL_DAYS, expression.weekdays == ALL_WEEKDAYS);
     match expression.needs_both_days() {
@@ -172,7 +172,7 @@ fn values<E: TryFrom<u8>>(bits: u64) -> Option<Exprs<E>> {
 }
 
 /// The values of a set, from the lowest on.
-pub(super) fn members(mut bits: u64) -> impl Iterator<Item = u8> {
+fn members(mut bits: u64) -> impl Iterator<Item = u8> {
     std::iter::from_fn(move || {
         let lowest = u8::try_from(bits.trailing_zeros()).ok().filter(|_| bits != 0)?;
         bits &= bits - 1;
