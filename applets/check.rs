@@ -13,6 +13,7 @@ use wingmate::model::service::{Condition, Dependency, Probe, ReadyKind, ServiceS
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
+use wingmate::schedule::Schedule;
 use wingmate::sys::stdio;
 use wingmate::text::diagnostic::{Problem, Severity};
 use wingmate::text::json::push_string;
@@ -84,8 +85,14 @@ fn rehearse(loaded: &mut Loaded) {
         troubles.extend(rehearsal.troubles(spec).into_iter().map(of_service));
     }
     for (spec, place) in loaded.jobs() {
-        let of_job = |text| (place, format!("cron job '{}': {text}", spec.name));
-        troubles.extend(rehearsal.trouble(&spec.process).map(of_job));
+        // What is wrong with the command's first word has been told already.
+        let Some(text) = rehearsal.trouble(&spec.process).filter(|_| !loaded.is_told(place)) else { continue };
+        let first = spec.process.command.first().map(|word| lossy(word)).unwrap_or_default();
+        let user = match rehearsal.is_user(&first) {
+            true => format!("; that is a user, and there is no field for one here: wmexec --user {first} …"),
+            false => String::new(),
+        };
+        troubles.push((place, format!("cron job '{}': {text}{user}", spec.name)));
     }
     loaded.add(Severity::Warning, troubles);
 }
@@ -107,9 +114,12 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
     for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
         let _ = write!(text, "job {}: {} at {}", spec.name, command(&spec.process), spec.schedule);
         if let Some(description) = schedule.describe() {
-            let _ = write!(text, ", that is {}", description);
+            let _ = write!(text, ", that is {description}");
         }
-        let _ = writeln!(text, " ({})", timing(spec, zone_of(loaded, spec)));
+        let _ = match timing(spec, schedule, zone_of(loaded, spec)) {
+            timing if timing.is_empty() => writeln!(text),
+            timing => writeln!(text, " ({timing})"),
+        };
     }
     print(&APPLET, &text)
 }
@@ -212,10 +222,12 @@ fn zone_of<'a>(loaded: &'a Loaded, spec: &'a JobSpec) -> Option<&'a str> {
     spec.timezone.as_deref().or(loaded.config.settings.timezone.as_deref())
 }
 
-fn timing(spec: &JobSpec, zone: Option<&str>) -> String {
-    let zone = match zone {
-        Some(zone) => format!("zone {zone}"),
-        None => "local time".into(),
+fn timing(spec: &JobSpec, schedule: &Schedule, zone: Option<&str>) -> String {
+    let zone = match (schedule, zone) {
+        // Theirs is no clock on a wall.
+        (Schedule::Every(_) | Schedule::Reboot, _) => String::new(),
+        (Schedule::Cron(_), Some(zone)) => format!("zone {zone}"),
+        (Schedule::Cron(_), None) => "local time".into(),
     };
     [owner(&spec.process), zone, secrets(&spec.process)]
         .into_iter()

@@ -3,17 +3,19 @@
 
 use super::assignment::{BLANKS, value};
 use super::draft::{Kind, Marks, Unit};
+use super::habits;
 use super::names;
 use super::problems::Problems;
 use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
 use crate::model::command::{ProcessSpec, Variable};
 use crate::model::job::JobSpec;
-use crate::schedule::Schedule;
+use crate::schedule::slips::{Slip, further_fields};
+use crate::schedule::{Fault, Schedule};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
-use crate::text::words::{Comments, Word, characters, shell_words, split};
+use crate::text::words::{Comments, Word, alike, characters, shell_words, split};
 use memchr::memchr;
 use std::ffi::OsString;
 use std::ops::Range;
@@ -77,6 +79,14 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Why there is no schedule; that has been told.
+enum NoSchedule {
+    /// What is behind it may have problems of its own.
+    Faulty,
+    /// The line was meant as something else.
+    NoEntry,
+}
+
 /// What holds for the entries below.
 struct Crontab<'a> {
     source: &'a Source,
@@ -130,6 +140,13 @@ impl<'a> Crontab<'a> {
             Ok(value) => value,
             Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
         };
+        if let Some((severity, of_value, text)) = habits::variable(name, written, &value, self.zone.is_some()) {
+            let span = match of_value {
+                true => line.span(at, written.trim_end_matches(BLANKS).chars().count()),
+                false => line.span(start, name.len()),
+            };
+            self.tell(severity, span, text);
+        }
         match name {
             "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
@@ -153,9 +170,13 @@ impl<'a> Crontab<'a> {
         let written = line.slice(start..end);
         let at = skip(line.text.as_bytes(), end, is_blank);
         let text = line.slice(at..line.text.len()).trim_end();
-        let schedule = self.schedule(line, start, written);
-        let Some((command, name)) = self.command(line, at, text) else {
+        let schedule = match self.schedule(line, start, written, text) {
+            Ok(schedule) => Some(schedule),
+            Err(NoSchedule::Faulty) => None,
             // A line that is no entry at all has one problem, not two.
+            Err(NoSchedule::NoEntry) => return None,
+        };
+        let Some((command, name)) = self.command(line, at, (written, text)) else {
             if schedule.is_some() && !self.has_words(text) {
                 self.tell(Severity::Error, line.span(end, 1), "there is no command behind the schedule");
             }
@@ -179,15 +200,15 @@ impl<'a> Crontab<'a> {
     }
 
     /// Reads a schedule, or says what is wrong with it. Many entries have the same one.
-    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Schedule> {
+    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str, behind: &str) -> Result<Schedule, NoSchedule> {
         if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
-            return Some(*schedule);
+            return Ok(*schedule);
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
             Span::new(line.number, start + chars.start, chars.len())
         };
-        match Schedule::parse(written) {
+        let errors = match Schedule::parse(written) {
             Ok(parsed) => {
                 if parsed.remarks.is_empty() {
                     self.known.insert(written.into(), self.schedules.len());
@@ -196,20 +217,43 @@ impl<'a> Crontab<'a> {
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                Some(parsed.schedule)
+                return Ok(parsed.schedule);
             }
-            Err(errors) => {
-                for error in errors {
-                    self.tell(Severity::Error, span(error.at.clone()), error.to_string());
-                }
-                None
-            }
+            Err(errors) => errors,
+        };
+        if let Some(text) = habits::no_entry(line.slice(at..line.text.len())) {
+            let first = written.split(BLANKS).next().unwrap_or_default();
+            self.tell(Severity::Error, span(0..first.chars().count()), text);
+            return Err(NoSchedule::NoEntry);
         }
+        let is_whole = |fault: &Fault| matches!(fault, Fault::Slip(_) | Fault::FieldCount(_));
+        let further = further_fields(behind);
+        if further > 0 && !written.starts_with('@') && !errors.iter().any(|error| is_whole(&error.fault)) {
+            let slip = Slip::Seconds(written.split_ascii_whitespace().count() + further);
+            self.tell(Severity::Error, span(0..written.chars().count()), slip.to_string());
+            return Err(NoSchedule::NoEntry);
+        }
+        let whole = errors.iter().any(|error| is_whole(&error.fault));
+        for error in errors {
+            self.tell(Severity::Error, span(error.at.clone()), error.to_string());
+        }
+        Err(if whole { NoSchedule::NoEntry } else { NoSchedule::Faulty })
     }
 
-    /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
-    fn command(&mut self, line: Line<'_>, at: usize, text: &str) -> Option<(Vec<OsString>, String)> {
-        self.user_field(line, at, text);
+    /// The command, `text` at byte `at` of the line behind this schedule, and the name that it gives the entry.
+    fn command(
+        &mut self,
+        line: Line<'_>,
+        at: usize,
+        (schedule, text): (&str, &str),
+    ) -> Option<(Vec<OsString>, String)> {
+        let no_program = habits::no_program(schedule, text);
+        if let Some((first, message)) = no_program {
+            self.tell(Severity::Warning, line.span(at, first.chars().count()), message);
+        }
+        if let Some((place, message)) = alike(text) {
+            self.tell(Severity::Warning, line.span(at + place, 1), message);
+        }
         if let Some(shell) = &self.shell {
             let command = || [shell, "-c", text].map(OsString::from).to_vec();
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
@@ -249,17 +293,6 @@ impl<'a> Crontab<'a> {
             command.push(OsString::from(text));
         }
         Some((command, name))
-    }
-}
-
-impl Crontab<'_> {
-    /// `/etc/crontab` has a sixth field, and `root` in it nearly always.
-    fn user_field(&mut self, line: Line<'_>, at: usize, text: &str) {
-        let rest = text.strip_prefix("root").unwrap_or_default();
-        if rest.starts_with(BLANKS) {
-            let advice = "there is no field for a user here; another one's job: wmexec --user USER …";
-            self.tell(Severity::Warning, line.span(at, 4), format!("'root' is taken as the program: {advice}"));
-        }
     }
 }
 

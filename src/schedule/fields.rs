@@ -34,7 +34,7 @@ pub enum Fault {
         behind_colon(advice)
     )]
     NotUnderstood { field: &'static str, text: String, advice: Option<String>, allowed: &'static str },
-    #[error("{field} has an empty place in its list (allowed: {allowed})")]
+    #[error("{field} has an empty place in its list: leave out the comma (allowed: {allowed})")]
     EmptyPlace { field: &'static str, allowed: &'static str },
     #[error(
         "{field} range {text} runs backwards (allowed is {first}–{last}, the lower first{})",
@@ -245,7 +245,27 @@ impl<'a> Reading<'a> {
         if self.errors.is_empty() && !self.expression.ever_fires() {
             return self.fault(self.whole(), Fault::NeverFires);
         }
+        let [.., month, _] = pieces;
+        self.missing_day(month);
         Some(Schedule::Cron(self.expression))
+    }
+
+    /// Remarks a month, named by itself, that has none of the days (`30 2,4`).
+    fn missing_day(&mut self, month: Piece<'a>) {
+        const LENGTHS: [(u8, u32, &str); 5] =
+            [(2, 29, "FEB"), (4, 30, "APR"), (6, 30, "JUN"), (9, 30, "SEP"), (11, 30, "NOV")];
+        let expression = &self.expression;
+        let first = expression.days.trailing_zeros();
+        let others = expression.has(LAST_DAY | LAST_WORKDAY) || expression.nearest != 0;
+        if first < 30 || others || !expression.has(STAR_WEEKDAY) || month.text.contains(['*', '-', '/']) {
+            return;
+        }
+        let lacks = |&&(month, last, _): &&(u8, u32, &str)| expression.months >> month & 1 != 0 && last < first;
+        if let Some((_, _, name)) = LENGTHS.iter().find(lacks) {
+            let text = format!("day of month {first} never comes in {name} (a month's last day is L)");
+            let at = self.characters(month);
+            self.remarks.push(Remark { at, text });
+        }
     }
 
     /// One place of a field's list.
@@ -371,7 +391,13 @@ impl<'a> Reading<'a> {
     fn is_day_rule(&self, index: usize, piece: Piece<'a>) -> bool {
         match index {
             DAY => piece.is("L") || piece.is("LW") || piece.strip_suffix('W').is_some_and(Piece::is_number),
-            WEEKDAY => piece.text.contains('#') || piece.strip_suffix('L').is_some_and(|day| !day.text.is_empty()),
+            WEEKDAY => {
+                // Not each word that ends with this letter.
+                let day = |day: Piece<'_>| {
+                    day.is_number() || FIELDS.get(WEEKDAY).is_some_and(|field| field.value_of(day.text).is_some())
+                };
+                piece.text.contains('#') || piece.strip_suffix('L').is_some_and(day)
+            }
             _ => false,
         }
     }
@@ -515,7 +541,7 @@ mod tests {
             [
                 "2-3 minute step 0 is out of range: a step is 1 or more",
                 "4-5 hour 'é' is not understood (allowed: 0–23; *, a-b, lists by commas, steps by /n)",
-                "6-6 hour has an empty place in its list (allowed: 0–23)",
+                "6-6 hour has an empty place in its list: leave out the comma (allowed: 0–23)",
                 "7-10 day of month 'L/2' can't have a step: that goes with *, a value or a range (allowed: 1–31, L, LW, \
                  15W)",
                 "13-14 month 'L' is not allowed: L stands alone in the day of month only (day of week: 5L is the last \

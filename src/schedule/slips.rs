@@ -3,6 +3,7 @@
 
 use super::fields::{DAY, Field, HOUR, MONTH, MONTHS, WEEKDAY, WEEKDAYS};
 use super::pieces::{Piece, words};
+use crate::text::words::{CURLY, is_no_blank};
 
 /// A text that misses the form of a schedule as a whole: told once, in place of what each field makes of it.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
@@ -41,19 +42,11 @@ const ALIKE: [(char, &str); 4] = [
     ('/', "\u{2044}\u{2215}\u{ff0f}"),
 ];
 
-/// Quotes, and what is made of them.
-pub const QUOTES: [char; 8] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}'];
-
-/// What looks like a blank, or like nothing at all, and separates no words.
-pub fn is_no_blank(c: char) -> bool {
-    !c.is_ascii() && (c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
-}
-
 /// What is wrong with the text as a whole, if it is that.
 pub(super) fn of_whole(text: &str) -> Option<(Piece<'_>, Slip)> {
     let character = |(at, c): (usize, char)| Piece { text: text.get(at..at + c.len_utf8()).unwrap_or_default(), at };
     for (at, c) in text.char_indices() {
-        let slip = if QUOTES.contains(&c) {
+        let slip = if matches!(c, '"' | '\'' | '`') || CURLY.contains(&c) {
             Slip::Quote(c)
         } else if is_no_blank(c) {
             Slip::Blank(c)
@@ -221,9 +214,9 @@ pub(super) fn of_value(index: usize, field: &Field, text: &str) -> Option<String
         "?" => "write *".into(),
         _ if text.contains('~') => "nothing is chosen at random, write a value".into(),
         _ if text.starts_with('\\') => "it needs no backslash".into(),
-        _ if text.contains([';', '|', '&', '+']) => "places of a list are separated by commas".into(),
-        _ if text.contains('*') => "* stands alone, or with a step: */n".into(),
+        _ if text.contains([';', '|', '&']) => "places of a list are separated by commas".into(),
         _ if text.contains('/') => "a step is a whole number".into(),
+        _ if text.contains('*') => "* stands alone, or with a step: */n".into(),
         _ if text.contains('.') && text.starts_with(digit) => "only whole numbers are known".into(),
         _ if index == DAY && text.starts_with(['L', 'l']) => "the days from the end that are known are L and LW".into(),
         _ if index == DAY && known(&["W"]) => {
@@ -236,7 +229,9 @@ pub(super) fn of_value(index: usize, field: &Field, text: &str) -> Option<String
             "that goes into the third field, the day of month".into()
         }
         _ if text.contains('-') => "a range has two ends: a-b".into(),
-        _ if index == HOUR && text.starts_with(digit) => "hours are those of a day of 24".into(),
+        _ if index == HOUR && text.starts_with(digit) && text.ends_with(['m', 'M']) => {
+            "write 13 for 1pm, 0 for 12am".into()
+        }
         _ if known(MONTHS) => "that goes into the fourth field, the month".into(),
         _ if known(WEEKDAYS) => "that goes into the fifth field, the day of week".into(),
         _ => return of_name(index, field, text),
