@@ -8,6 +8,7 @@
 pub mod civil;
 mod describe;
 pub mod expression;
+mod fault;
 mod fields;
 pub mod next;
 mod pieces;
@@ -18,7 +19,7 @@ mod step;
 pub mod zone;
 
 pub use expression::Expression;
-pub use fields::{Fault, ScheduleError};
+pub use fault::{Fault, ScheduleError};
 use std::ops::Range;
 use std::time::Duration;
 

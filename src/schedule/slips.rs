@@ -96,7 +96,7 @@ pub(super) fn of_whole(text: &str) -> Option<(Piece<'_>, Slip)> {
     }
     match found.get(5..)? {
         [] => None,
-        [behind @ ..] if behind.len() < 3 && behind.iter().all(|word| is_field(word.text)) => {
+        behind if behind.len() < 3 && behind.iter().all(|word| is_field(word.text)) => {
             let all = Piece { text: text.trim(), at: first.at };
             Some((all, Slip::Seconds(found.len())))
         }
