@@ -4,6 +4,7 @@ use super::expression::{
     ALL_WEEKDAYS, Expression, LAST_DAY, LAST_WORKDAY, STAR_DAY, STAR_HOUR, STAR_MINUTE, STAR_WEEKDAY,
 };
 use super::fault::{Fault, ScheduleError};
+use super::field::{DAY, FIELDS, HOUR, MINUTE, MONTH, WEEKDAY};
 use super::pieces::{Piece, words};
 use super::slips::{self, Slip};
 use super::{Parsed, Remark, Schedule};
@@ -11,45 +12,6 @@ use crate::model::moment::parse_duration;
 use crate::text::near::nearest;
 use std::fmt::Write;
 use std::ops::Range;
-
-/// One of the five: what it is called, what it may hold.
-pub(super) struct Field {
-    name: &'static str,
-    first: u8,
-    last: u8,
-    pub(super) names: &'static [&'static str],
-    allowed: &'static str,
-}
-
-const MINUTE: usize = 0;
-pub(super) const HOUR: usize = 1;
-pub(super) const DAY: usize = 2;
-pub(super) const MONTH: usize = 3;
-pub(super) const WEEKDAY: usize = 4;
-
-pub(super) const MONTHS: &[&str] =
-    &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-pub(super) const WEEKDAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-impl Field {
-    /// What a number or a name within the range means.
-    pub(super) fn value_of(&self, text: &str) -> Option<u8> {
-        let name = self.names.iter().position(|name| text.eq_ignore_ascii_case(name));
-        match name {
-            Some(place) => u8::try_from(place).ok().map(|place| place + self.first),
-            None => text.parse().ok().filter(|value| (self.first..=self.last).contains(value)),
-        }
-    }
-}
-
-/// By the numbers above.
-const FIELDS: [Field; 5] = [
-    Field { name: "minute", first: 0, last: 59, names: &[], allowed: "0–59" },
-    Field { name: "hour", first: 0, last: 23, names: &[], allowed: "0–23" },
-    Field { name: "day of month", first: 1, last: 31, names: &[], allowed: "1–31, L, LW, 15W" },
-    Field { name: "month", first: 1, last: 12, names: MONTHS, allowed: "1–12, JAN–DEC" },
-    Field { name: "day of week", first: 0, last: 7, names: WEEKDAYS, allowed: "0–7, SUN–SAT, 5L, 5#2" },
-];
 
 /// Macros that stand for five fields.
 const MACROS: [(&str, &str); 7] = [

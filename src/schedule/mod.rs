@@ -9,6 +9,7 @@ pub mod civil;
 mod describe;
 pub mod expression;
 mod fault;
+mod field;
 mod fields;
 pub mod next;
 mod pieces;

@@ -1,7 +1,7 @@
 //! What people write where a schedule is wanted, and what they should write instead. Asked only when there is a
 //! fault already, so that a good schedule pays nothing.
 
-use super::fields::{DAY, Field, HOUR, MONTH, MONTHS, WEEKDAY, WEEKDAYS};
+use super::field::{DAY, Field, HOUR, MONTH, MONTHS, WEEKDAY, WEEKDAYS};
 use super::pieces::{Piece, words};
 use crate::text::words::{CURLY, is_no_blank};
 
