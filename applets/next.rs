@@ -1,6 +1,7 @@
 //! `wingmate next`: when an expression, or each configured job, fires next.
 
 use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usage};
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 use std::rc::Rc;
@@ -75,7 +76,19 @@ fn run(line: &Line) -> u8 {
     match line.operands() {
         [] => jobs(&line.config(), &wish),
         [text] => expression(&text.to_string_lossy(), &wish),
-        _ => wrong_usage(&APPLET, "next takes one expression; quote it: wingmate next '*/5 * * * *'"),
+        words => wrong_usage(&APPLET, &unquoted(words)),
+    }
+}
+
+/// What is said of several operands: most likely an expression that the shell has split.
+fn unquoted(words: &[OsString]) -> String {
+    let joined = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    match Schedule::parse(&joined) {
+        Ok(_) => format!("next takes one expression; quote it: wingmate next '{joined}'"),
+        Err(_) => {
+            "next takes one expression; quote it, or the shell makes file names of a *: wingmate next '*/5 * * * *'"
+                .into()
+        }
     }
 }
 
@@ -203,14 +216,14 @@ fn jobs(config: &Path, wish: &Wish) -> u8 {
     }
     let mut rows = Vec::with_capacity(loaded.config.jobs.len());
     for (job, schedule) in loaded.config.jobs.iter().zip(&loaded.schedules) {
-        let zone = match zones.of_job(job.timezone.as_deref(), default) {
+        let zone = match zones.of_job(job.manner.timezone.as_deref(), default) {
             Ok(zone) => zone,
             Err(error) => return failed(&error.to_string()),
         };
-        if *schedule == Schedule::Reboot {
-            fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name));
+        if **schedule == Schedule::Reboot {
+            fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name()));
         }
-        rows.push(Row::new(*schedule, zone, Some(&job.name), wish));
+        rows.push(Row::new(**schedule, zone, Some(job.name()), wish));
     }
     show(&mut rows, wish)
 }

@@ -3,16 +3,18 @@
 
 use super::assignment::{BLANKS, value};
 use super::draft::{Kind, Marks};
+use super::habits;
 use super::names;
 use super::problems::Problems;
 use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
 use crate::model::job::{JobSpec, Manner};
-use crate::schedule::Schedule;
+use crate::schedule::slips::{Slip, further_fields};
+use crate::schedule::{Fault, Schedule};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
-use crate::text::words::{Comments, Word, characters, shell_words, split};
+use crate::text::words::{Comments, Word, alike, characters, shell_words, split};
 use memchr::memchr;
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -78,6 +80,14 @@ impl<'a> Line<'a> {
 /// A schedule as it is shown, and as it is meant. Many entries have the same one.
 type Timing = (Rc<str>, Rc<Schedule>);
 
+/// Why there is no schedule; that has been told.
+enum NoSchedule {
+    /// What is behind it may have problems of its own.
+    Faulty,
+    /// The line was meant as something else.
+    NoEntry,
+}
+
 /// What holds for the entries below.
 struct Crontab<'a> {
     source: &'a Source,
@@ -130,6 +140,15 @@ impl<'a> Crontab<'a> {
             Ok(value) => value,
             Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
         };
+        if let Some((severity, of_value, text)) =
+            habits::variable(name, written, &value, self.manner.timezone.is_some())
+        {
+            let span = match of_value {
+                true => line.span(at, written.trim_end_matches(BLANKS).chars().count()),
+                false => line.span(start, name.len()),
+            };
+            self.tell(severity, span, text);
+        }
         match name {
             "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
@@ -155,9 +174,13 @@ impl<'a> Crontab<'a> {
         let written = line.slice(start..end);
         let at = skip(line.text.as_bytes(), end, is_blank);
         let text = line.slice(at..line.text.len()).trim_end();
-        let timing = self.schedule(line, start, written);
-        let Some((command, name)) = self.command(line, at, text) else {
+        let timing = match self.schedule(line, start, written, text) {
+            Ok(timing) => Some(timing),
+            Err(NoSchedule::Faulty) => None,
             // A line that is no entry at all has one problem, not two.
+            Err(NoSchedule::NoEntry) => return None,
+        };
+        let Some((command, name)) = self.command(line, at, (written, text)) else {
             if timing.is_some() && !self.has_words(text) {
                 self.tell(Severity::Error, line.span(end, 1), "there is no command behind the schedule");
             }
@@ -182,15 +205,15 @@ impl<'a> Crontab<'a> {
     }
 
     /// Reads a schedule, or says what is wrong with it.
-    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Timing> {
+    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str, behind: &str) -> Result<Timing, NoSchedule> {
         if let Some(timing) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
-            return Some(timing.clone());
+            return Ok(timing.clone());
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
             Span::new(line.number, start + chars.start, chars.len())
         };
-        match Schedule::parse(written) {
+        let errors = match Schedule::parse(written) {
             Ok(parsed) => {
                 let timing = (single_spaced(written).into(), Rc::new(parsed.schedule));
                 if parsed.remarks.is_empty() {
@@ -200,20 +223,43 @@ impl<'a> Crontab<'a> {
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                Some(timing)
+                return Ok(timing);
             }
-            Err(errors) => {
-                for error in errors {
-                    self.tell(Severity::Error, span(error.at.clone()), error.to_string());
-                }
-                None
-            }
+            Err(errors) => errors,
+        };
+        if let Some(text) = habits::no_entry(line.slice(at..line.text.len())) {
+            let first = written.split(BLANKS).next().unwrap_or_default();
+            self.tell(Severity::Error, span(0..first.chars().count()), text);
+            return Err(NoSchedule::NoEntry);
         }
+        let is_whole = |fault: &Fault| matches!(fault, Fault::Slip(_) | Fault::FieldCount(_));
+        let further = further_fields(behind);
+        if further > 0 && !written.starts_with('@') && !errors.iter().any(|error| is_whole(&error.fault)) {
+            let slip = Slip::Seconds(written.split_ascii_whitespace().count() + further);
+            self.tell(Severity::Error, span(0..written.chars().count()), slip.to_string());
+            return Err(NoSchedule::NoEntry);
+        }
+        let whole = errors.iter().any(|error| is_whole(&error.fault));
+        for error in errors {
+            self.tell(Severity::Error, span(error.at.clone()), error.to_string());
+        }
+        Err(if whole { NoSchedule::NoEntry } else { NoSchedule::Faulty })
     }
 
-    /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
-    fn command<'t>(&mut self, line: Line<'_>, at: usize, text: &'t str) -> Option<(Vec<Cow<'t, str>>, String)> {
-        self.user_field(line, at, text);
+    /// The command, `text` at byte `at` of the line behind this schedule, and the name that it gives the entry.
+    fn command<'t>(
+        &mut self,
+        line: Line<'_>,
+        at: usize,
+        (schedule, text): (&str, &'t str),
+    ) -> Option<(Vec<Cow<'t, str>>, String)> {
+        let no_program = habits::no_program(schedule, text);
+        if let Some((first, message)) = no_program {
+            self.tell(Severity::Warning, line.span(at, first.chars().count()), message);
+        }
+        if let Some((place, message)) = alike(text) {
+            self.tell(Severity::Warning, line.span(at + place, 1), message);
+        }
         if let Some(shell) = &self.shell {
             let command = || vec![Cow::Owned(shell.clone()), "-c".into(), text.into()];
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
@@ -246,17 +292,6 @@ impl<'a> Crontab<'a> {
         }
         let name = name_of_command(words.iter().map(|word| &*word.text));
         Some((words.into_iter().map(|word| word.text).collect(), name))
-    }
-}
-
-impl Crontab<'_> {
-    /// `/etc/crontab` has a sixth field, and `root` in it nearly always.
-    fn user_field(&mut self, line: Line<'_>, at: usize, text: &str) {
-        let rest = text.strip_prefix("root").unwrap_or_default();
-        if rest.starts_with(BLANKS) {
-            let advice = "there is no field for a user here; another one's job: wmexec --user USER …";
-            self.tell(Severity::Warning, line.span(at, 4), format!("'root' is taken as the program: {advice}"));
-        }
     }
 }
 

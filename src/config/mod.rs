@@ -12,6 +12,7 @@ mod crontab;
 mod dependencies;
 mod draft;
 mod env_file;
+mod habits;
 pub mod keys;
 mod names;
 mod problems;
@@ -161,6 +162,14 @@ impl Loaded {
     /// The jobs with the places of their commands.
     pub fn jobs(&self) -> impl Iterator<Item = (&JobSpec, Place)> {
         self.config.jobs.iter().zip(self.job_places.iter().copied())
+    }
+
+    /// Whether something was said of what stands in this place.
+    pub fn is_told(&self, place: Place) -> bool {
+        let file = self.sources.get(place.source as usize).map(|source| &*source.file);
+        let at = |span: Option<Span>| span.map(|span| span.at);
+        let here = |problem: &Problem| at(problem.span) == at(place.span) && Some(&*problem.file) == file;
+        place.span.is_some() && self.problems.iter().any(here)
     }
 
     /// Adds problems that were found later, where they belong.

@@ -6,17 +6,21 @@
 //! ```
 
 pub mod civil;
+mod describe;
 pub mod expression;
+mod fault;
+mod field;
 mod fields;
 pub mod next;
 mod pieces;
 pub mod queue;
+pub mod slips;
 pub mod stamp;
 mod step;
 pub mod zone;
 
 pub use expression::Expression;
-pub use fields::{Fault, ScheduleError};
+pub use fault::{Fault, ScheduleError};
 use std::ops::Range;
 use std::time::Duration;
 

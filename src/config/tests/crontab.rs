@@ -130,7 +130,12 @@ fn mistakes_are_told_with_their_place() {
                 "crontab:1:1: unknown macro '@dayly' (did you mean '@daily'?); known are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION",
             ],
         ),
-        ("0 0 31 2 * x", &["crontab:1:1: this schedule never fires: no month that it names has such a day"]),
+        (
+            "0 0 31 2 * x",
+            &[
+                "crontab:1:1: this schedule never fires: no month that it names has such a day (a month's last day is L)",
+            ],
+        ),
         (
             "@daily a\0b\n0 99 * * * c",
             &["crontab:1:9: a NUL character is not allowed", "crontab:2:3: hour 99 is out of range 0–23"],
@@ -176,8 +181,7 @@ fn shell_words_are_warned_of() {
 
 #[test]
 fn what_other_files_have_is_warned_of() {
-    let user =
-        "'root' is taken as the program: there is no field for a user here; another one's job: wmexec --user USER …";
+    let user = "'root' is taken as the program: there is no field for a user here: leave it out, or write wmexec --user root …";
     let end = "a carriage return ends no line: lines end with a newline, or with both";
     let table: &[(&str, Lines<'_>)] = &[
         ("17 * * * * root cd /", &[&*format!("crontab:1:12: warning: {user}")]),

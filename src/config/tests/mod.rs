@@ -3,6 +3,7 @@
 mod crontab;
 mod defaults;
 mod dependencies;
+mod mistakes;
 mod mutations;
 mod process;
 mod service_dir;
