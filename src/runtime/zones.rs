@@ -120,7 +120,11 @@ impl Zones {
         }
         let target = |link: &PathBuf| Some(link.parent()?.join(link.read_link().ok()?));
         let mut places = std::iter::successors(Some(path.to_owned()), target).take(LINKS);
-        let missing = || unusable(path, &Errno::NOENT.into());
+        let missing = || {
+            let link = path.read_link().map(|target| format!(" -> {}", target.display())).unwrap_or_default();
+            let path = format!("{}{link}", path.display());
+            ZonesError::File { path, reason: files::reason(&Errno::NOENT.into()) }
+        };
         let place = places.find(|place| name_in(place).is_some()).ok_or_else(missing)?;
         match self.named(name_in(&place).unwrap_or_default()) {
             Err(ZonesError::Unknown { .. }) => Err(missing()),
@@ -129,7 +133,8 @@ impl Zones {
     }
 
     fn find(&self, name: &str) -> Result<Zone, ZonesError> {
-        if let Some(path) = file_of(&self.directory, name) {
+        // An area is a directory, and no zone.
+        if let Some(path) = file_of(&self.directory, name).filter(|path| !path.is_dir()) {
             if let Some(zone) = read(&path)? {
                 return Ok(zone);
             }
@@ -163,19 +168,15 @@ fn name_in(path: &Path) -> Option<&str> {
 
 /// The zone in the file at this path; `None` if there is no file.
 fn read(path: &Path) -> Result<Option<Zone>, ZonesError> {
-    const ABSENT: [Errno; 4] = [Errno::NOENT, Errno::NOTDIR, Errno::ISDIR, Errno::NAMETOOLONG];
+    const ABSENT: [Errno; 3] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG];
     match files::read(path, LARGEST) {
         Ok(bytes) => match Zone::from_tzif(&bytes) {
             Ok(zone) => Ok(Some(zone)),
             Err(error) => Err(ZonesError::File { path: path.display().to_string(), reason: error.to_string() }),
         },
         Err(error) if Errno::from_io_error(&error.source).is_some_and(|errno| ABSENT.contains(&errno)) => Ok(None),
-        Err(error) => Err(unusable(path, &error.source)),
+        Err(error) => Err(ZonesError::File { path: path.display().to_string(), reason: files::reason(&error.source) }),
     }
-}
-
-fn unusable(path: &Path, error: &io::Error) -> ZonesError {
-    ZonesError::File { path: path.display().to_string(), reason: files::reason(error) }
 }
 
 /// Collects the zones' names below a directory. `posix` and `right` hold all of them once more; what has a dot
@@ -324,10 +325,13 @@ mod tests {
             links("second", "second");
             links("localtime", target);
             let zone = error(directory.zones(None, "localtime").local());
-            assert!(zone.starts_with(&format!("cannot read the time zone '{path}': ")), "never silently UTC: {zone}");
+            assert!(zone.starts_with(&format!("cannot read the time zone '{path}")), "never silently UTC: {zone}");
+            assert!(target == "second" || zone.contains(&format!(" -> {target}': No such file")), "{zone}");
         }
         links("localtime", "/nonexistent/zoneinfo/Broken");
         assert!(error(directory.zones(None, "localtime").local()).ends_with("Broken': not a time zone file"));
+        let local = error(directory.zones(None, "Area").local());
+        assert!(local.ends_with("Area': Is a directory"), "what a mount of nothing leaves: {local}");
         let variable = |tz: &str| hours(directory.zones(Some(tz), "missing").local());
         assert_eq!(variable(":/nonexistent/zoneinfo/Asia/Tokyo"), 9);
         assert_eq!(variable("/nonexistent/share/zoneinfo/Area/City"), 3);
