@@ -4,7 +4,8 @@
 #
 #   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl (where
 #               rustup has the musl target, or can add it, that serves too)
-#   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything
+#   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything,
+#               zone files to compare the built-in rules with
 set -eu
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -13,7 +14,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
-has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap and a static busybox yourself"
+has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap, a static busybox and tzdata yourself"
 
 missing=
 need() { missing="$missing $*"; } # PACKAGE…
@@ -25,6 +26,7 @@ has debootstrap || need debootstrap
 # The image has no libc: only a static busybox will do, which is not the package `busybox`.
 [ -e /usr/share/doc/busybox-static ] || need busybox-static
 has unshare || need util-linux
+[ -e /usr/share/zoneinfo/Europe/Berlin ] || need tzdata
 
 rebuilds_std() {
 	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && has ar && has ld.lld &&

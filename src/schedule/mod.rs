@@ -11,6 +11,7 @@ pub mod expression;
 mod fault;
 mod field;
 mod fields;
+pub mod iana;
 pub mod next;
 mod pieces;
 pub mod queue;
