@@ -35,6 +35,10 @@ impl Loop {
                 }
             }
         }
+        // Once for however many units have gone: each time costs a look at every unit.
+        if std::mem::take(&mut self.names_changed) {
+            self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
+        }
         self.outputs.say_all(&said, &self.poller, now);
     }
 
@@ -79,17 +83,16 @@ impl Loop {
                 *before = kills.count();
             }
         }
-        let mut started = self.begin(unit, life, part, due, now);
-        // What wasn't found isn't there with one more descriptor either.
-        if matches!(&started, Err(fault) if fault.kind != FaultKind::NotFound) {
-            if let Some(errno) = self.launcher.spare.lend() {
-                let text = format!("starting with the descriptor in reserve: {}", reason(errno));
-                self.say(&Note::new(Level::Warn, text).about(self.supervisor.name(unit)));
-                started = self.begin(unit, life, part, due, now);
-                if let Err(errno) = self.launcher.spare.take_back() {
-                    self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
-                }
-            }
+        let piped = match due {
+            Some(_) => self.outputs.open_for_run(unit, self.supervisor.name(unit), life, &self.poller),
+            None => Ok(()),
+        };
+        let started = match piped {
+            Ok(()) => self.begin_with_reserve(unit, life, part, due, now),
+            Err(errno) => Err(failed("log pipes", errno)),
+        };
+        if due.is_some() {
+            self.outputs.has_started(unit);
         }
         if part == Part::Program {
             self.notices.started(unit, started.as_ref().ok().copied());
@@ -102,6 +105,29 @@ impl Loop {
             Err(fault) => Event::LaunchFailed { unit, life, fault },
         };
         self.events.push(event);
+    }
+
+    fn begin_with_reserve(
+        &mut self,
+        unit: UnitId,
+        life: Life,
+        part: Part,
+        due: Option<&Due>,
+        now: Now,
+    ) -> Result<Pid, Fault> {
+        let started = self.begin(unit, life, part, due, now);
+        // What wasn't found isn't there with one more descriptor either.
+        if !matches!(&started, Err(fault) if fault.kind != FaultKind::NotFound) {
+            return started;
+        }
+        let Some(errno) = self.launcher.spare.lend() else { return started };
+        let text = format!("starting with the descriptor in reserve: {}", reason(errno));
+        self.say(&Note::new(Level::Warn, text).about(self.supervisor.name(unit)));
+        let started = self.begin(unit, life, part, due, now);
+        if let Err(errno) = self.launcher.spare.take_back() {
+            self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
+        }
+        started
     }
 
     fn begin(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
