@@ -1,6 +1,7 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
 use super::launcher::{of, other, refused};
+use super::outputs::Outputs;
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
@@ -18,6 +19,7 @@ use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 impl Loop {
     /// Does all of this, in order. What is said meanwhile is written together, and before anything is started that may
@@ -83,12 +85,9 @@ impl Loop {
                 *before = kills.count();
             }
         }
-        let piped = match due {
-            Some(_) => self.outputs.open_for_run(unit, self.supervisor.name(unit), life, &self.poller),
-            None => Ok(()),
-        };
+        let piped = due.map(|_| self.open_for_run(unit, life, now)).transpose();
         let started = match piped {
-            Ok(()) => self.begin_with_reserve(unit, life, part, due, now),
+            Ok(_) => self.begin_with_reserve(unit, life, part, due, now),
             Err(errno) => Err(failed("log pipes", errno)),
         };
         if due.is_some() {
@@ -105,6 +104,22 @@ impl Loop {
             Err(fault) => Event::LaunchFailed { unit, life, fault },
         };
         self.events.push(event);
+    }
+
+    /// Pipes for a job's run. Where many are due at once and there are no descriptors left, the first ones may have
+    /// ended meanwhile.
+    fn open_for_run(&mut self, unit: UnitId, life: Life, now: Now) -> Result<(), Errno> {
+        let name = self.supervisor.name(unit);
+        let opened = self.outputs.open_for_run(unit, name, life, &self.poller);
+        if !matches!(opened, Err(Errno::MFILE | Errno::NFILE)) {
+            return opened;
+        }
+        let mut ready = Vec::new();
+        self.poller.wait(Some(Duration::ZERO), &mut ready)?;
+        for one in ready.iter().filter(|one| Outputs::owns(one.token)) {
+            self.outputs.ready(*one, &self.poller, now);
+        }
+        self.outputs.open_for_run(unit, name, life, &self.poller)
     }
 
     fn begin_with_reserve(

@@ -170,6 +170,22 @@ fn where_descriptors_run_out_runs_fail_and_the_next_ones_go_on() {
 }
 
 #[test]
+fn more_short_jobs_are_due_at_once_than_there_are_descriptors_for() {
+    let place = Place::new("");
+    place.file("crontab", &"@reboot true\n".repeat(300));
+    let limited = [&["prlimit", "--nofile=64:64"], AS_INIT].concat();
+    let mut wingmate = Wingmate::launch(&mut place.command(&limited, &[]));
+    wingmate.line("true-300: ");
+    wingmate.await_rest();
+    let lines = wingmate.stop();
+    let count = |part: &str| lines.iter().filter(|line| line.contains(part)).count();
+    let (started, failed) = (count(": started (pid"), count("cannot make its log pipes: too many open files"));
+    assert_eq!(started + failed, 300, "{lines:#?}");
+    // How many end in time to make room for others is the kernel's to say.
+    assert!(started >= 16, "{lines:#?}");
+}
+
+#[test]
 fn a_job_that_floods_loses_nothing() {
     let place = Place::new(
         "cron:\n  flood: { command: [ sh, -c, 'seq -f \"%020.0f\" 200000 && printf last' ], schedule: '@reboot' }\n",

@@ -220,7 +220,9 @@ impl Outputs {
         self.pairs.retain(|place, pair| {
             let stays = !pair.is_ending() || pair.holds() || pair.unwritten(printer).is_some();
             for source in pair.streams.iter().filter(|_| !stays) {
-                let _ = poller.remove(&source.pipe);
+                if !source.over {
+                    let _ = poller.remove(&source.pipe);
+                }
                 printer.large -= usize::from(source.grown);
             }
             gone.extend((!stays).then_some(*place));
