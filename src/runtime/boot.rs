@@ -72,8 +72,12 @@ pub(super) enum BootError {
 /// Descriptors that wingmate itself needs at most, besides the units': 12 at rest, 4 more where its streams can only
 /// be spliced to, and what a start or a look at an account or a process opens for a moment.
 const OWN_FILES: u64 = 20;
-/// Both ends of a unit's two log pipes. A daemon besides has its pid file or itself watched.
-const FILES_PER_UNIT: u64 = 4;
+/// Both ends of a service's two log pipes. A daemon besides has its pid file or itself watched.
+const FILES_PER_SERVICE: u64 = 4;
+/// What a job's log pipes take while it runs; at its start twice as much.
+const FILES_PER_RUN: u64 = 2;
+/// So many runs at a time there has to be room for. Where more are due and there are no descriptors left, they fail.
+const RUNS_AT_A_TIME: u64 = 16;
 
 /// What `memory.oom.group` means here.
 const ALL_AT_ONCE: &str =
@@ -215,10 +219,12 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
 
 /// Told before anything starts, not when some later start fails. What a plain init lacks shows at once.
 pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
-    let units = (config.services.len() + config.jobs.len()) as u64;
-    let needed = OWN_FILES + FILES_PER_UNIT * units + config.services.iter().map(files_besides).sum::<u64>();
+    let (services, jobs) = (config.services.len() as u64, config.jobs.len() as u64);
+    let runs = if jobs == 0 { 0 } else { FILES_PER_RUN * (jobs.min(RUNS_AT_A_TIME) + 1) };
+    let besides: u64 = config.services.iter().map(files_besides).sum();
+    let needed = OWN_FILES + FILES_PER_SERVICE * services + runs + besides;
     match limit {
-        Some(limit) if units > 0 && limit < needed => Err(BootError::Files { needed, limit }),
+        Some(limit) if services + jobs > 0 && limit < needed => Err(BootError::Files { needed, limit }),
         Some(_) | None => Ok(()),
     }
 }

@@ -76,6 +76,8 @@ pub struct Loop {
     pub(super) told: Told,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
+    /// Units have gone or have other names.
+    pub(super) names_changed: bool,
     /// The status to leave with, once it is decided.
     pub(super) leave: Option<u8>,
 }
@@ -114,6 +116,7 @@ impl Loop {
             mains: Table::new(),
             told: Told::default(),
             events: vec![Event::Begin],
+            names_changed: false,
             leave: None,
         }))
     }
