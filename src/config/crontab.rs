@@ -10,7 +10,7 @@ use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
 use crate::model::job::{JobSpec, Manner};
 use crate::schedule::slips::{Slip, further_fields};
-use crate::schedule::{Fault, Schedule};
+use crate::schedule::{Fault, Schedule, Timing};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
@@ -33,7 +33,7 @@ pub fn read(source: &Source, number: u32, problems: &mut Problems, zones: &mut V
         shared: None,
         shell: None,
         known: Index::new(),
-        schedules: Vec::new(),
+        timings: Vec::new(),
     };
     for (number, bytes) in source.lines() {
         let line = match std::str::from_utf8(bytes) {
@@ -77,9 +77,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A schedule as it is shown, and as it is meant. Many entries have the same one.
-type Timing = (Rc<str>, Rc<Schedule>);
-
 /// Why there is no schedule; that has been told.
 enum NoSchedule {
     /// What is behind it may have problems of its own.
@@ -99,8 +96,8 @@ struct Crontab<'a> {
     /// The same for all entries up to the next such line.
     shared: Option<Rc<Manner>>,
     shell: Option<String>,
-    /// Those that were read without a remark, as they are shown and as they are meant.
-    schedules: Vec<Timing>,
+    /// Those that were read without a remark, for one zone.
+    timings: Vec<Rc<Timing>>,
     /// Their numbers, as they were written.
     known: Index<'a>,
 }
@@ -153,6 +150,7 @@ impl<'a> Crontab<'a> {
             "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
                 self.manner.timezone = Some(value.clone()).filter(|zone| !zone.is_empty());
+                self.known.clear();
                 let span = line.span(at, written.trim_end_matches(BLANKS).chars().count());
                 let place = Place { source: self.number, span: Some(span) };
                 self.zones.extend(self.manner.timezone.clone().map(|name| NamedZone { name, place }));
@@ -186,17 +184,12 @@ impl<'a> Crontab<'a> {
             }
             return None;
         };
-        let (shown, schedule) = timing?;
+        let timing = timing?;
         let manner = self.shared.get_or_insert_with(|| Rc::new(self.manner.clone()));
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
         let words = command.iter().map(|word| OsStr::new(&**word));
-        let spec = JobSpec::new(&name, words, shown, Rc::clone(manner));
-        Some(Found {
-            spec: Job { spec, schedule: Some(schedule) },
-            name: place,
-            command: place,
-            marks: Marks::default(),
-        })
+        let spec = JobSpec::new(&name, words, Rc::clone(manner));
+        Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: Marks::default() })
     }
 
     /// Whether there is something behind the schedule but a comment.
@@ -205,9 +198,15 @@ impl<'a> Crontab<'a> {
     }
 
     /// Reads a schedule, or says what is wrong with it.
-    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str, behind: &str) -> Result<Timing, NoSchedule> {
-        if let Some(timing) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
-            return Ok(timing.clone());
+    fn schedule(
+        &mut self,
+        line: Line<'a>,
+        at: usize,
+        written: &'a str,
+        behind: &str,
+    ) -> Result<Rc<Timing>, NoSchedule> {
+        if let Some(timing) = self.known.get(written).and_then(|number| self.timings.get(*number)) {
+            return Ok(Rc::clone(timing));
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
@@ -215,10 +214,10 @@ impl<'a> Crontab<'a> {
         };
         let errors = match Schedule::parse(written) {
             Ok(parsed) => {
-                let timing = (single_spaced(written).into(), Rc::new(parsed.schedule));
+                let timing = Rc::new(Timing::new(single_spaced(written), parsed.schedule));
                 if parsed.remarks.is_empty() {
-                    self.known.insert(written.into(), self.schedules.len());
-                    self.schedules.push(timing.clone());
+                    self.known.insert(written.into(), self.timings.len());
+                    self.timings.push(Rc::clone(&timing));
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);

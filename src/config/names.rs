@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn taken_names_get_numbers() {
-        let entry = |name: &str| JobSpec::new(name, std::iter::empty(), "".into(), Rc::default());
+        let entry = |name: &str| JobSpec::new(name, std::iter::empty(), Rc::default());
         let mut entries = ["a", "a", "a-2", "web", "a", "main", "wingmate", "a-2"].map(entry);
         give_way(entries.iter_mut(), Index::from([("web".into(), 0)]));
         let names: Vec<&str> = entries.iter().map(JobSpec::name).collect();

@@ -14,8 +14,6 @@ use std::time::Duration;
 pub struct JobSpec {
     /// The name, then the words of the command, each with a NUL behind it, which neither can hold.
     packed: Box<[u8]>,
-    /// As written, checked by `schedule::Schedule::parse`: five fields or a macro.
-    pub schedule: Rc<str>,
     pub manner: Rc<Manner>,
 }
 
@@ -104,20 +102,15 @@ impl Default for Retries {
 }
 
 impl JobSpec {
-    /// A job by its own words: what it is called, what it runs and when, and how.
-    pub fn new<'a>(
-        name: &'a str,
-        command: impl Iterator<Item = &'a OsStr> + Clone,
-        schedule: Rc<str>,
-        manner: Rc<Manner>,
-    ) -> JobSpec {
+    /// A job by its own words: what it is called, what it runs, and how. When: `schedule::Timing`.
+    pub fn new<'a>(name: &'a str, command: impl Iterator<Item = &'a OsStr> + Clone, manner: Rc<Manner>) -> JobSpec {
         let words = || [name.as_bytes()].into_iter().chain(command.clone().map(OsStr::as_bytes));
         let mut packed = Vec::with_capacity(words().map(|word| word.len() + 1).sum());
         for word in words() {
             packed.extend_from_slice(word);
             packed.push(0);
         }
-        JobSpec { packed: packed.into_boxed_slice(), schedule, manner }
+        JobSpec { packed: packed.into_boxed_slice(), manner }
     }
 
     fn behind_name(&self) -> usize {
@@ -131,7 +124,7 @@ impl JobSpec {
 
     /// The same job by another name.
     pub fn renamed(&self, name: &str) -> JobSpec {
-        JobSpec::new(name, self.command(), Rc::clone(&self.schedule), Rc::clone(&self.manner))
+        JobSpec::new(name, self.command(), Rc::clone(&self.manner))
     }
 
     /// The words of its command.
@@ -150,11 +143,10 @@ impl JobSpec {
         ProcessSpec { command: self.command().map(OsString::from).collect(), ..self.manner.process.clone() }
     }
 
-    /// Whether it is the same job, whatever it is called.
+    /// Whether it does the same, whatever it is called and whenever it runs.
     pub fn does_the_same(&self, other: &JobSpec) -> bool {
         let own = |spec: &JobSpec| spec.behind_name();
-        self.packed.get(own(self)..) == other.packed.get(own(other)..)
-            && (&self.schedule, &self.manner) == (&other.schedule, &other.manner)
+        self.packed.get(own(self)..) == other.packed.get(own(other)..) && self.manner == other.manner
     }
 }
 
@@ -184,7 +176,7 @@ mod tests {
     use super::*;
 
     fn spec(name: &str, command: &[&str]) -> JobSpec {
-        JobSpec::new(name, command.iter().map(OsStr::new), "@hourly".into(), Rc::default())
+        JobSpec::new(name, command.iter().map(OsStr::new), Rc::default())
     }
 
     #[test]
@@ -199,7 +191,7 @@ mod tests {
         assert_eq!((other.name(), other.process()), ("tidy-2", job.process()));
         assert!(other.does_the_same(&job) && other != job);
         assert!(!other.does_the_same(&spec("tidy-2", &["/bin/tidy", "", "a b"])));
-        assert_eq!(size_of::<JobSpec>(), 40, "ten thousand of them are kept");
+        assert_eq!(size_of::<JobSpec>(), 24, "ten thousand of them are kept");
     }
 
     #[test]

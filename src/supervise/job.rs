@@ -26,8 +26,7 @@ use crate::model::moment::{Mono, Now, Spoken, Wall};
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::schedule::stamp::Stamp;
-use crate::schedule::zone::Zone;
+use crate::schedule::Timing;
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,8 +35,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Job {
     pub spec: JobSpec,
-    /// In which its times are told.
-    pub zone: Rc<Zone>,
+    pub timing: Rc<Timing>,
     activity: Option<Box<Activity>>,
 }
 
@@ -48,6 +46,8 @@ pub struct Activity {
     life: Life,
     pub counts: Counts,
     pub last: Last,
+    /// The last time of its schedule that it was due for.
+    last_moment: Option<Wall>,
     runs: Vec<Run>,
     coming: Vec<Coming>,
     /// Everything is being stopped: nothing is started any more.
@@ -127,13 +127,13 @@ impl fmt::Display for Unmet {
 
 impl Job {
     /// A job that has never run.
-    pub fn new(spec: JobSpec, zone: Rc<Zone>) -> Job {
-        Job { spec, zone, activity: None }
+    pub fn new(spec: JobSpec, timing: Rc<Timing>) -> Job {
+        Job { spec, timing, activity: None }
     }
 
     /// It is asked to be this from its next run on.
-    pub fn become_another(&mut self, spec: JobSpec, zone: Rc<Zone>) {
-        (self.spec, self.zone) = (spec, zone);
+    pub fn become_another(&mut self, spec: JobSpec, timing: Rc<Timing>) {
+        (self.spec, self.timing) = (spec, timing);
     }
 
     /// It is asked to be no more: what runs ends by itself.
@@ -155,6 +155,7 @@ impl Job {
         }
         self.remember(unit, scheduled.unwrap_or(now.wall), actions);
         if let Some(moment) = scheduled {
+            self.activity(unit).last_moment = scheduled;
             self.due(unit, Errand { moment, origin: Origin::Clock, tries: 0 }, now.mono);
         }
     }
@@ -426,6 +427,11 @@ impl Job {
         self.shown()?.end.as_ref()
     }
 
+    /// The last time of its schedule that it was due for: a clock that is set back doesn't bring it again.
+    pub fn last_moment(&self) -> Option<Wall> {
+        self.shown()?.last_moment
+    }
+
     /// When it has something to do (its schedule aside).
     pub fn deadline(&self) -> Option<Mono> {
         let activity = self.shown()?;
@@ -494,6 +500,7 @@ impl Job {
                 life: Life::default(),
                 counts: Counts::default(),
                 last: Last::default(),
+                last_moment: None,
                 runs: Vec::new(),
                 coming: Vec::new(),
                 held: false,
@@ -505,7 +512,7 @@ impl Job {
     }
 
     fn stamp(&self, at: Wall) -> String {
-        Stamp { at, zone: &self.zone }.to_string()
+        self.timing.stamp(at).to_string()
     }
 
     fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, pid: Option<Pid>, status: Option<u8>) {

@@ -49,10 +49,9 @@ use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
-use crate::schedule::Schedule;
 use crate::schedule::next::latest;
-use crate::schedule::queue::{Firing, Queue};
-use crate::schedule::zone::Zone;
+use crate::schedule::queue::{Firing, Known, Queue};
+use crate::schedule::{Schedule, Timing};
 use action::{Action, Part};
 use event::Event;
 use graph::Graph;
@@ -84,12 +83,12 @@ pub struct Plan {
     pub shutdown_delay: Duration,
 }
 
-/// A job with its schedule read and its zone found.
+/// A job, and when it runs.
 #[derive(Debug)]
 pub struct PlannedJob {
     pub spec: JobSpec,
-    pub schedule: Rc<Schedule>,
-    pub zone: Rc<Zone>,
+    /// With its zone.
+    pub timing: Rc<Timing>,
     /// When it was last due before this start, where that is kept.
     pub last_due: Option<Wall>,
 }
@@ -185,30 +184,32 @@ impl Supervisor {
         let (mut at_start, mut unknown) = (Vec::new(), Vec::new());
         for (unit, job) in numbered() {
             let keeps = job.spec.manner.missed == Missed::Once;
-            let missed = match (&*job.schedule, job.last_due) {
-                (Schedule::Cron(expression), Some(last)) if keeps => latest(expression, &job.zone, last, now.wall),
+            let schedule = &job.timing.schedule;
+            let missed = match (schedule, job.last_due) {
+                (Schedule::Cron(expression), Some(last)) if keeps => {
+                    latest(expression, job.timing.zone(), last, now.wall)
+                }
                 _ => None,
             };
-            let starts = job.spec.manner.on_boot || matches!(*job.schedule, Schedule::Reboot);
+            let starts = job.spec.manner.on_boot || matches!(schedule, Schedule::Reboot);
             let errand = |moment, origin| (unit, Errand { moment, origin, tries: 0 });
             // A run that is made up for is one at start too.
             at_start.extend(missed.map(|moment| errand(moment, Origin::MadeUp)));
             at_start.extend((missed.is_none() && starts).then(|| errand(now.wall, Origin::Start)));
             unknown.extend((keeps && job.last_due.is_none()).then_some(unit));
         }
-        let entries = numbered().map(|(unit, job)| (unit, Rc::clone(&job.schedule), Rc::clone(&job.zone)));
-        self.queue = Queue::with(entries, now);
-        self.units.extend(jobs.into_iter().map(|job| Unit::Job(Box::new(Job::new(job.spec, job.zone)))));
+        self.queue.insert(numbered().map(|(unit, job)| (unit, &*job.timing)), now);
+        self.units.extend(jobs.into_iter().map(|job| Unit::Job(Box::new(Job::new(job.spec, job.timing)))));
         (self.at_start, self.unknown) = (at_start, unknown);
     }
 
-    /// A job that comes later: the moment of `@reboot` has passed.
-    fn add_job(&mut self, job: PlannedJob, now: Now) {
+    /// A job that comes later; it is still to be entered into the queue.
+    fn add_job(&mut self, job: PlannedJob, now: Now) -> UnitId {
         let unit = self.next_unit();
-        self.queue.insert(unit, job.schedule, Rc::clone(&job.zone), now);
-        let machine = Job::new(job.spec, job.zone);
+        let machine = Job::new(job.spec, job.timing);
         machine.remember(unit, now.wall, &mut self.actions);
         self.units.push(Unit::Job(Box::new(machine)));
+        unit
     }
 
     /// What is to be done now, in order.
@@ -272,7 +273,7 @@ impl Supervisor {
             }
             Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
-            Event::ClockSet => self.queue.clock_set(now),
+            Event::ClockSet => self.queue.clock_set(now, |job| known(&self.units, job)),
         }
     }
 
@@ -288,7 +289,7 @@ impl Supervisor {
         }
         self.expire(now.mono);
         if self.shutdown.is_none() {
-            for firing in self.queue.due(now) {
+            for firing in self.queue.due(now, |job| known(&self.units, job)) {
                 self.fire(firing, now);
             }
         }
@@ -512,6 +513,12 @@ impl Supervisor {
     fn say(&mut self, level: Level, text: String) {
         self.actions.push(Action::Say(Note::new(level, text)));
     }
+}
+
+/// What the queue asks of a job.
+fn known(units: &[Unit], job: UnitId) -> Option<Known> {
+    let job = units.get(job.0 as usize)?.job()?;
+    Some(Known { timing: Rc::clone(&job.timing), last: job.last_moment() })
 }
 
 /// A unit's number is its place in the table; a configuration of four thousand million units doesn't fit anywhere.

@@ -20,8 +20,7 @@ use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
-use crate::schedule::Schedule;
-use std::rc::Rc;
+use crate::schedule::Timing;
 
 /// A reload under way.
 #[derive(Debug, Default)]
@@ -147,30 +146,33 @@ impl Supervisor {
         let mut left: Vec<UnitId> = Vec::new();
         left.extend(self.jobs().map(|(unit, _)| unit).filter(|unit| !retired.contains(unit)));
         // By name and all, then by all but the name, then by name alone.
-        let plan =
-            self.pair(plan, &mut left, |spec| spec.name().as_bytes().into(), same, |_, _, _| told.unchanged += 1);
+        let (mut going, mut coming) = (left.clone(), Vec::new());
+        let mut unchanged = Vec::new();
+        let plan = self.pair(plan, &mut left, name, same, |_, unit, _| unchanged.push(unit));
         let plan = self.pair(plan, &mut left, deed, same, |supervisor, unit, planned| {
-            told.unchanged += 1;
+            unchanged.push(unit);
             supervisor.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
         });
+        told.unchanged += unchanged.len();
+        unchanged.sort_unstable();
+        going.retain(|unit| unchanged.binary_search(unit).is_err());
         let any = |_: &Job, _: &PlannedJob| true;
-        let added = self.pair(
-            plan,
-            &mut left,
-            |spec| spec.name().as_bytes().into(),
-            any,
-            |supervisor, unit, planned| {
-                told.changed.push(planned.spec.name().to_owned());
-                supervisor.change_job(unit, planned, now);
-            },
-        );
+        let added = self.pair(plan, &mut left, name, any, |supervisor, unit, planned| {
+            told.changed.push(planned.spec.name().to_owned());
+            supervisor.change_job(unit, planned, now);
+            coming.push(unit);
+        });
         for planned in added {
             told.started.push(planned.spec.name().to_owned());
-            self.add_job(planned, now);
+            coming.push(self.add_job(planned, now));
         }
+        // A moment that has passed: `@reboot` was at wingmate's own start.
+        self.queue.remove(&going);
+        let units = &self.units;
+        let timing = |unit: &UnitId| units.get(unit.0 as usize)?.job().map(|job| (*unit, &*job.timing));
+        self.queue.insert(coming.iter().filter_map(timing), now);
         for unit in left {
             told.stopped.push(self.name(unit).to_owned());
-            self.queue.remove(unit);
             self.with_job(unit, |job, _| job.retire());
             self.renewals.push(Renewal { unit, job: None });
         }
@@ -183,18 +185,18 @@ impl Supervisor {
         &mut self,
         plan: Vec<PlannedJob>,
         left: &mut Vec<UnitId>,
-        key: impl Fn(&JobSpec) -> Box<[u8]>,
+        key: fn(&JobSpec, &Timing) -> Box<[u8]>,
         fits: impl Fn(&Job, &PlannedJob) -> bool,
         mut take: impl FnMut(&mut Supervisor, UnitId, PlannedJob),
     ) -> Vec<PlannedJob> {
         let mut keyed: Vec<(Box<[u8]>, UnitId, bool)> = Vec::with_capacity(left.len());
         for unit in left.iter() {
-            keyed.extend(self.job(*unit).map(|job| (key(&job.spec), *unit, false)));
+            keyed.extend(self.job(*unit).map(|job| (key(&job.spec, &job.timing), *unit, false)));
         }
         keyed.sort_unstable();
         let mut alone = Vec::new();
         for planned in plan {
-            let wanted = key(&planned.spec);
+            let wanted = key(&planned.spec, &planned.timing);
             let first = keyed.partition_point(|(key, ..)| *key < wanted);
             let alike = keyed.iter_mut().skip(first).take_while(|(key, ..)| *key == wanted);
             let found = alike
@@ -216,16 +218,9 @@ impl Supervisor {
 
     /// A job is another from its next run on.
     fn change_job(&mut self, unit: UnitId, planned: PlannedJob, now: Now) {
-        // A moment that has passed: `@reboot` was at wingmate's own start.
-        match *planned.schedule {
-            Schedule::Reboot => self.queue.remove(unit),
-            Schedule::Cron(_) | Schedule::Every(_) => {
-                self.queue.insert(unit, Rc::clone(&planned.schedule), Rc::clone(&planned.zone), now);
-            }
-        }
         self.with_job(unit, |job, actions| {
             let kept = job.spec.manner.missed == Missed::Once;
-            job.become_another(planned.spec, planned.zone);
+            job.become_another(planned.spec, planned.timing);
             if !kept {
                 job.remember(unit, now.wall, actions);
             }
@@ -310,7 +305,7 @@ impl Supervisor {
             }
             match (renewal.job, self.units.get_mut(renewal.unit.0 as usize)) {
                 (Some(planned), Some(Unit::Job(job))) => {
-                    job.become_another(planned.spec, planned.zone);
+                    job.become_another(planned.spec, planned.timing);
                     self.actions.push(Action::Rename { unit: renewal.unit });
                 }
                 (None, _) => self.remove(renewal.unit),
@@ -337,11 +332,15 @@ fn starts_again(service: &Service, new: &ServiceSpec) -> bool {
 
 /// Whether they are the same but for their names.
 fn same(job: &Job, planned: &PlannedJob) -> bool {
-    job.spec.does_the_same(&planned.spec) && job.zone == planned.zone
+    job.spec.does_the_same(&planned.spec) && job.timing == planned.timing
+}
+
+fn name(spec: &JobSpec, _: &Timing) -> Box<[u8]> {
+    spec.name().as_bytes().into()
 }
 
 /// What a job does, and when, by which it is found under another name.
-fn deed(spec: &JobSpec) -> Box<[u8]> {
+fn deed(spec: &JobSpec, timing: &Timing) -> Box<[u8]> {
     let words = spec.command().flat_map(|word| word.as_encoded_bytes().iter().chain(&[0]));
-    spec.schedule.as_bytes().iter().chain(words).copied().collect()
+    timing.text.as_bytes().iter().chain(words).copied().collect()
 }

@@ -15,8 +15,7 @@ use crate::model::service::{
 };
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::schedule::Schedule;
-use crate::schedule::zone::Zone;
+use crate::schedule::{Schedule, Timing};
 use std::ffi::OsStr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -120,7 +119,7 @@ fn job(dice: &mut Dice, index: u64, services: u64) -> PlannedJob {
     if dice.one_in(2) {
         needs.push(Dependency { name: format!("s{}", dice.roll(services)), condition: Condition::Ready });
     }
-    let schedule = Schedule::parse(&text).unwrap().schedule;
+    let timing = Timing::new(&*text, Schedule::parse(&text).unwrap().schedule);
     let stop = StopSpec { signal: (!dice.one_in(3)).then_some(Signal::TERM), ..StopSpec::default() };
     let manner = job::Manner {
         stop,
@@ -134,9 +133,9 @@ fn job(dice: &mut Dice, index: u64, services: u64) -> PlannedJob {
         depends_on: needs,
         ..job::Manner::default()
     };
-    let spec = JobSpec::new(&name, [OsStr::new("job")].into_iter(), text.into(), Rc::new(manner));
+    let spec = JobSpec::new(&name, [OsStr::new("job")].into_iter(), Rc::new(manner));
     let last_due = dice.one_in(2).then(|| Wall::from_seconds(1_794_990_000));
-    PlannedJob { spec, schedule: Rc::new(schedule), zone: Rc::new(Zone::utc()), last_due }
+    PlannedJob { spec, timing: Rc::new(timing), last_due }
 }
 
 fn plan(dice: &mut Dice, main: bool, shutdown_timeout: Duration) -> Plan {

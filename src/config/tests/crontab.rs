@@ -23,7 +23,8 @@ fn entries_are_read() {
     let text = "\u{feff}# a comment\r\n\r\n  \t\n*/5 * * * * /etc/wingmate/crontab.d/cron1.sh a\\ b 'c d' \"e\\\"f\" # why\r\n\
                 \t0\t0 1,15  * MON-FRI  backup %d\n@Daily x\n@every 1m30s y 5s\n@reboot z";
     let loaded = good(of_crontab(text));
-    let jobs: Vec<(&str, &str)> = loaded.jobs().map(|(spec, _)| (spec.name(), &*spec.schedule)).collect();
+    let jobs: Vec<(&str, &str)> =
+        loaded.jobs().zip(&loaded.timings).map(|((spec, _), timing)| (spec.name(), &*timing.text)).collect();
     assert_eq!(
         jobs,
         [
@@ -34,7 +35,8 @@ fn entries_are_read() {
             ("z", "@reboot"),
         ]
     );
-    assert_eq!(loaded.schedules[3..], [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot].map(Rc::new));
+    let schedules: Vec<Schedule> = loaded.timings.iter().skip(3).map(|timing| timing.schedule).collect();
+    assert_eq!(schedules, [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot]);
     assert_eq!(
         commands(text),
         [
