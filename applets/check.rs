@@ -112,14 +112,15 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
     for (spec, _) in loaded.in_start_order() {
         let _ = writeln!(text, "service {}: {} ({})", spec.name, command(&spec.process), policy(spec));
     }
-    for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
-        let _ = write!(text, "job {}: {} at {}", spec.name(), command(&spec.process()), spec.schedule);
+    for ((spec, _), timing) in loaded.jobs().zip(&loaded.timings) {
+        let schedule = &timing.schedule;
+        let _ = write!(text, "job {}: {} at {}", spec.name(), command(&spec.process()), timing.text);
         if let Some(description) = schedule.describe() {
             let _ = write!(text, ", that is {description}");
         }
-        let _ = match timing(spec, schedule, zone_of(loaded, spec)) {
-            timing if timing.is_empty() => writeln!(text),
-            timing => writeln!(text, " ({timing})"),
+        let _ = match circumstances(spec, schedule, zone_of(loaded, spec)) {
+            none if none.is_empty() => writeln!(text),
+            some => writeln!(text, " ({some})"),
         };
     }
     print(&APPLET, &text)
@@ -226,7 +227,8 @@ fn zone_of<'a>(loaded: &'a Loaded, spec: &'a JobSpec) -> Option<&'a str> {
     spec.manner.timezone.as_deref().or(loaded.config.settings.timezone.as_deref())
 }
 
-fn timing(spec: &JobSpec, schedule: &Schedule, zone: Option<&str>) -> String {
+/// In which zone it runs, as whom, and how.
+fn circumstances(spec: &JobSpec, schedule: &Schedule, zone: Option<&str>) -> String {
     let zone = match (schedule, zone) {
         // Theirs is no clock on a wall.
         (Schedule::Every(_) | Schedule::Reboot, _) => String::new(),
@@ -308,10 +310,10 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
             push_text(&mut json, ",\"health\":", health.as_deref());
             json.push('}');
         }
-        for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
+        for ((spec, _), timing) in loaded.jobs().zip(&loaded.timings) {
             push_unit(&mut json, "job", spec.name(), &spec.process());
-            push_text(&mut json, ",\"schedule\":", Some(&spec.schedule));
-            push_text(&mut json, ",\"description\":", schedule.describe().as_deref());
+            push_text(&mut json, ",\"schedule\":", Some(&timing.text));
+            push_text(&mut json, ",\"description\":", timing.schedule.describe().as_deref());
             push_text(&mut json, ",\"timezone\":", zone_of(loaded, spec));
             push_manner(&mut json, &spec.manner);
             json.push('}');
