@@ -25,8 +25,8 @@ pub static APPLET: Applet = Applet {
     summary: "validate a configuration, print what it would do",
     usage: "[-c PATH] [--strict] [--format text|json]",
     about: "Reads the configuration as init would, prints every problem with file, line and column to stderr, and to \
-            stdout each service, in the order in which they start, and each cron job as it would be run. Nothing is \
-            started. Besides what init refuses it warns of programs, users and secrets that are not there now.\n\
+            stdout each service, in the order in which they start, and each cron job as it would be run, its schedule \
+            in English besides. Nothing is started. It warns of programs, users and secrets that are not there now, too.\n\
             --format json prints one JSON document to stdout instead: v, ok, problems, units.",
     options: &[
         CONFIG,

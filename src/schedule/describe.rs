@@ -248,17 +248,21 @@ struct Exact(Duration);
 
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut seconds, mut nanos) = (self.0.as_secs(), self.0.subsec_nanos());
-        for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
-            if seconds >= size {
-                write!(f, "{}{unit}", seconds / size)?;
-                seconds %= size;
-            }
-        }
-        for (unit, size) in [("ms", 1_000_000), ("us", 1_000), ("ns", 1)] {
-            if nanos >= size {
-                write!(f, "{}{unit}", nanos / size)?;
-                nanos %= size;
+        const UNITS: [(&str, u64); 7] = [
+            ("d", 86_400_000_000_000),
+            ("h", 3_600_000_000_000),
+            ("m", 60_000_000_000),
+            ("s", 1_000_000_000),
+            ("ms", 1_000_000),
+            ("us", 1_000),
+            ("ns", 1),
+        ];
+        // No schedule is longer than the ten years that a duration may have.
+        let mut left = u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX);
+        for (unit, size) in UNITS {
+            if left >= size {
+                write!(f, "{}{unit}", left / size)?;
+                left %= size;
             }
         }
         Ok(())

@@ -44,9 +44,18 @@ const ALIKE: [(char, &str); 4] = [
 
 /// What is wrong with the text as a whole, if it is that.
 pub(super) fn of_whole(text: &str) -> Option<(Piece<'_>, Slip)> {
-    let character = |(at, c): (usize, char)| Piece { text: text.get(at..at + c.len_utf8()).unwrap_or_default(), at };
+    of_characters(text).or_else(|| if text.trim_start().starts_with('@') { None } else { of_words(text) })
+}
+
+fn of_characters(text: &str) -> Option<(Piece<'_>, Slip)> {
     for (at, c) in text.char_indices() {
         let slip = if matches!(c, '"' | '\'' | '`') || CURLY.contains(&c) {
+            let (before, behind) =
+                (text.get(..at).unwrap_or_default(), text.get(at + c.len_utf8()..).unwrap_or_default());
+            // The quote of a command in a field's place is none too many.
+            if before.ends_with([' ', '\t']) && !before.trim_start().is_empty() && is_command(behind) {
+                return None;
+            }
             Slip::Quote(c)
         } else if is_no_blank(c) {
             Slip::Blank(c)
@@ -55,53 +64,67 @@ pub(super) fn of_whole(text: &str) -> Option<(Piece<'_>, Slip)> {
         } else {
             continue;
         };
-        return Some((character((at, c)), slip));
+        return Some((Piece { text: text.get(at..at + c.len_utf8()).unwrap_or_default(), at }, slip));
     }
+    None
+}
+
+fn of_words(text: &str) -> Option<(Piece<'_>, Slip)> {
     let found: Vec<Piece> = words(text).collect();
-    if text.trim_start().starts_with('@') {
-        return None;
-    }
-    let (first, second) = (found.first()?, found.get(1));
-    if let Some(written) = interval(first.text, second.map(|word| word.text), found.get(2).map(|word| word.text)) {
-        return Some((*first, Slip::Interval(written)));
+    let first = *found.first()?;
+    let word = |number: usize| found.get(number).map(|word| word.text);
+    if let Some(written) = interval(first.text, word(1), word(2)) {
+        return Some((first, Slip::Interval(written)));
     }
     let year = first.text.split_once('-').map_or("", |(year, _)| year);
     if first.text.contains("*-*") || year.len() == 4 && year.bytes().all(|b| b.is_ascii_digit()) {
-        return Some((*first, Slip::Date(first.text.to_owned())));
+        return Some((first, Slip::Date(first.text.to_owned())));
+    }
+    if let Some((from, to)) = (0..6).find_map(|number| apart(&found, number)) {
+        let all = Piece { text: text.get(from.at..to.end()).unwrap_or_default(), at: from.at };
+        return Some((all, Slip::Apart(all.text.split_ascii_whitespace().collect())));
     }
     for (number, word) in found.iter().enumerate().take(5) {
         if let Some((hour, minute)) = clock(*word) {
             return Some((*word, Slip::Clock { text: word.text.to_owned(), minute, hour }));
         }
-        if let Some(rest) = word.text.strip_prefix('H') {
-            if rest.is_empty() || rest.starts_with(['/', '(']) {
-                return Some((*word, Slip::Jenkins(word.text.to_owned())));
-            }
+        if word.text.strip_prefix('H').is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '('])) {
+            return Some((*word, Slip::Jenkins(word.text.to_owned())));
         }
-        let before = number.checked_sub(1).and_then(|before| found.get(before));
-        let behind = found.get(number + 1).filter(|next| is_field(next.text) && !next.text.starts_with('*'));
-        // A list, a range or a step with a blank before its sign, or behind it, or both.
-        let (opens, ends) = match word.text {
-            "-" => (true, true),
-            text => (text.starts_with(',') || is_step(text), text.ends_with(',')),
-        };
-        let (from, to) = (if opens { before } else { Some(word) }, if ends { behind } else { Some(word) });
-        if let (true, Some(from), Some(to)) = (opens || ends, from, to) {
-            let all = Piece { text: text.get(from.at..to.end()).unwrap_or_default(), at: from.at };
-            return Some((all, Slip::Apart(all.text.split_ascii_whitespace().collect())));
-        }
-        if number > 0 && is_command(word.text) {
+        if number > 0 && begins_command(*word, found.get(number + 1)) {
             return Some((*word, Slip::Short { word: word.text.to_owned(), found: number }));
         }
     }
     match found.get(5..)? {
         [] => None,
         behind if behind.len() < 3 && behind.iter().all(|word| is_field(word.text)) => {
-            let all = Piece { text: text.trim(), at: first.at };
-            Some((all, Slip::Seconds(found.len())))
+            Some((Piece { text: text.trim(), at: first.at }, Slip::Seconds(found.len())))
         }
         [behind, ..] => Some((*behind, Slip::Behind(behind.text.to_owned()))),
     }
+}
+
+/// The first and the last word of a list, a range or a step that has blanks before or behind its sign.
+fn apart<'a>(found: &[Piece<'a>], number: usize) -> Option<(Piece<'a>, Piece<'a>)> {
+    let word = *found.get(number)?;
+    let before = || number.checked_sub(1).and_then(|before| found.get(before).copied());
+    let behind = || found.get(number + 1).filter(|next| is_field(next.text) && !next.text.starts_with('*')).copied();
+    // Of five words each may be a field of its own.
+    let spare = found.len() > 5;
+    let text = word.text;
+    let opens = text.starts_with(',') || is_step(text) || text == "-" || spare && text.starts_with('-');
+    let ends = text.ends_with(',') || text == "-" || spare && text.ends_with('-');
+    let from = if opens { before()? } else { word };
+    let to = if ends { behind()? } else { word };
+    (opens || ends).then_some((from, to))
+}
+
+/// Whether a word in a field's place is a program or a path, judged by the next too: `sh -c`.
+fn begins_command(word: Piece<'_>, next: Option<&Piece<'_>>) -> bool {
+    let option = next
+        .and_then(|next| next.text.strip_prefix('-'))
+        .is_some_and(|letter| letter.starts_with(|c: char| c.is_ascii_alphabetic()));
+    is_command(word.text.trim_start_matches(['"', '\''])) || option && word.text.bytes().all(|b| b.is_ascii_lowercase())
 }
 
 /// How many words in front of `text`, at most two, look like further fields of a schedule.
@@ -111,10 +134,10 @@ pub fn further_fields(text: &str) -> usize {
 
 /// Whether a word looks like a field: nothing that could be a program's name.
 fn is_field(word: &str) -> bool {
-    let name = |part: &str| MONTHS.contains(&part) || WEEKDAYS.contains(&part);
+    let name = word.get(..3).is_some_and(|name| MONTHS.contains(&name) || WEEKDAYS.contains(&name));
     let sign = |c: char| c.is_ascii_digit() || "*?,-/#LW".contains(c);
     word.starts_with(|c: char| c.is_ascii_digit() || c == '*' || c == '?') && word.chars().all(sign)
-        || !word.is_empty() && word.split([',', '-']).all(name)
+        || name && matches!(word.as_bytes().get(3), None | Some(b',' | b'-' | b'#' | b'L'))
 }
 
 /// `/5`, which belongs to what is before it.

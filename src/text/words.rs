@@ -209,9 +209,12 @@ impl<'a> Reader<'a> {
 impl Word<'_> {
     /// `~/x`, or a path with a `*`: a shell would put others in its place.
     fn is_pattern(&self) -> bool {
+        if !matches!(self.text.as_bytes().first(), Some(b'/' | b'.' | b'~')) {
+            return false;
+        }
         let bare = self.text.get(..self.bare).unwrap_or_default();
         let home = bare.starts_with("~/") || bare == "~";
-        home || bare.contains('*') && (bare.starts_with('/') || bare.starts_with("./"))
+        home || bare.bytes().any(|b| b == b'*') && (bare.starts_with('/') || bare.starts_with("./"))
     }
 
     /// `|`, `&&`, `;`, `>file`, `2>&1` and the like, outside quotes.
@@ -240,10 +243,12 @@ pub fn shell_words<'w, 'a>(words: &'w [Word<'a>]) -> impl Iterator<Item = &'w Wo
             Expands::Quoted => i < script,
             Expands::Bare => true,
         };
-        // Patterns that the program itself reads: `-path /x/*`, `--exclude /x/*`.
-        let before = i.checked_sub(1).and_then(|i| words.get(i)).map_or("", |word| &*word.text);
-        let own = before.starts_with("--") || before.ends_with("path") || before.ends_with("name");
-        (expands || word.is_operator() || word.is_pattern() && !own).then_some(word)
+        let pattern = || {
+            // Patterns that the program itself reads: `-path /x/*`, `--exclude /x/*`.
+            let before = i.checked_sub(1).and_then(|i| words.get(i)).map_or("", |word| &*word.text);
+            word.is_pattern() && !(before.starts_with("--") || before.ends_with("path") || before.ends_with("name"))
+        };
+        (expands || word.is_operator() || pattern()).then_some(word)
     })
 }
 

@@ -112,7 +112,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     (
         "MAILTO=me@example.org",
-        &["1: notice: 'MAILTO' is only a variable for the jobs: nothing is mailed, what a job says goes to the log"],
+        &["1: notice: this is only a variable for the jobs: nothing is mailed, what a job says goes to the log"],
     ),
     (
         "PATH=$PATH:/opt/bin",
@@ -120,9 +120,9 @@ const TABLE: &[(&str, &[&str])] = &[
             "6: warning: '$PATH' stays as it is, nothing is expanded in a value: write it out (or '…' if it is meant so)",
         ],
     ),
-    ("RANDOM_DELAY=45", &["1: notice: 'RANDOM_DELAY' is only a variable for the jobs: it changes no times"]),
-    ("TZ=Europe/Berlin", &["1: notice: 'TZ' is only a variable for the jobs: the zone of the schedules is CRON_TZ"]),
-    ("shell=/bin/sh", &["1: warning: 'shell' is only a variable for the jobs (did you mean 'SHELL'?)"]),
+    ("RANDOM_DELAY=45", &["1: notice: this is only a variable for the jobs: it changes no times"]),
+    ("TZ=Europe/Berlin", &["1: notice: this is only a variable for the jobs: the zone of the schedules is CRON_TZ"]),
+    ("shell=/bin/sh", &["1: warning: this is only a variable for the jobs (did you mean 'SHELL'?)"]),
     ("export A=1", &["1: 'export' is a shell's: a variable is set by NAME=value alone"]),
     ("set A=1", &["1: 'set' is a shell's: a variable is set by NAME=value alone"]),
     ("“0 0 * * *” /bin/x", &["1: a schedule has no quotes of its own: leave out the “"]),
@@ -276,7 +276,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("0 0 * * * /bin/x\u{a0}-a", &["17: warning: this U+00A0 only looks like a blank: write a space"]),
     ("\u{200b}0 0 * * * /bin/x", &["1: this U+200B only looks like a blank: write a space"]),
     ("0 0 * * *\t/bin/x a\u{2003}b", &["19: warning: this U+2003 only looks like a blank: write a space"]),
-    ("SHELL=/bin/bash -l", &["7: warning: '/bin/bash -l' is taken as one program's path: it can have no options"]),
+    ("SHELL=/bin/bash -l", &["7: warning: this is taken as one program's path: it can have no options"]),
     (
         "0 0 * * * root a | b",
         &[
@@ -378,6 +378,8 @@ fn a_schedule_in_yaml_has_its_own_mistakes() {
         ("'0 0 * * /bin/x'", format!("24: expected five fields {five} before '/bin/x', found 4")),
         ("'\"0 0 * * *\"'", "16: a schedule has no quotes of its own: leave out the \"".into()),
         ("'0 0 * *'", format!("16: expected five fields {five} or a macro such as @daily, found 4")),
+        ("'0 9 * * MON -FRI'", "24: there are no blanks within a field: write MON-FRI".into()),
+        ("'0 9- 17 * * *'", "18: there are no blanks within a field: write 9-17".into()),
         ("every 5 minutes", "15: an interval is written @every 5m".into()),
         ("every hour", "15: an interval is written @every 1h".into()),
         ("'@every 5 minutes'", "25: an interval is written @every 5m".into()),
