@@ -177,9 +177,8 @@ const PAGE: usize = 64 * 1024;
 /// Prints the times of all rows, in order; of two at the same time that of the upper row first.
 fn show(rows: &mut [Row<'_>], wish: &Wish) -> u8 {
     let mut coming = Agenda::default();
-    for (number, row) in (0..).map(UnitId).zip(&*rows) {
-        row.after(wish.start(&row.zone)).into_iter().for_each(|at| coming.insert(at, number));
-    }
+    let first = |(number, row): (UnitId, &Row<'_>)| row.after(wish.start(&row.zone)).map(|at| (at, number));
+    coming.insert_all((0..).map(UnitId).zip(&*rows).filter_map(first).collect());
     let mut page = String::new();
     while let Some(at) = coming.first() {
         for (at, number) in coming.take_due(at) {

@@ -85,6 +85,13 @@ enum NoSchedule {
     NoEntry,
 }
 
+/// The words of an entry's command.
+enum Command<'a> {
+    /// Blanks separate them, and nothing in it means anything else.
+    Plain(&'a str),
+    Words(Vec<Cow<'a, str>>),
+}
+
 /// What holds for the entries below.
 struct Crontab<'a> {
     source: &'a Source,
@@ -187,8 +194,11 @@ impl<'a> Crontab<'a> {
         let timing = timing?;
         let manner = self.shared.get_or_insert_with(|| Rc::new(self.manner.clone()));
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let words = command.iter().map(|word| OsStr::new(&**word));
-        let spec = JobSpec::new(&name, words, Rc::clone(manner));
+        let manner = Rc::clone(manner);
+        let spec = match command {
+            Command::Plain(text) => JobSpec::new(&name, text.split_ascii_whitespace().map(OsStr::new), manner),
+            Command::Words(words) => JobSpec::new(&name, words.iter().map(|word| OsStr::new(&**word)), manner),
+        };
         Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: Marks::default() })
     }
 
@@ -251,16 +261,19 @@ impl<'a> Crontab<'a> {
         line: Line<'_>,
         at: usize,
         (schedule, text): (&str, &'t str),
-    ) -> Option<(Vec<Cow<'t, str>>, String)> {
+    ) -> Option<(Command<'t>, String)> {
         let no_program = habits::no_program(schedule, text);
         if let Some((first, message)) = no_program {
             self.tell(Severity::Warning, line.span(at, first.chars().count()), message);
+        }
+        if self.shell.is_none() && !text.is_empty() && text.bytes().all(is_plain) {
+            return Some((Command::Plain(text), name_of_command(text.split_ascii_whitespace())));
         }
         if let Some((place, message)) = alike(text) {
             self.tell(Severity::Warning, line.span(at + place, 1), message);
         }
         if let Some(shell) = &self.shell {
-            let command = || vec![Cow::Owned(shell.clone()), "-c".into(), text.into()];
+            let command = || Command::Words(vec![Cow::Owned(shell.clone()), "-c".into(), text.into()]);
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
         }
         let words = match split(text, Comments::Cut) {
@@ -290,8 +303,13 @@ impl<'a> Crontab<'a> {
             self.tell(Severity::Warning, span(first), message);
         }
         let name = name_of_command(words.iter().map(|word| &*word.text));
-        Some((words.into_iter().map(|word| word.text).collect(), name))
+        Some((Command::Words(words.into_iter().map(|word| word.text).collect()), name))
     }
+}
+
+/// What most commands are made of: it isn't quoted, no shell would read it as something else, and no warning is due.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'\t' | b'/' | b'-' | b'.' | b'_' | b':' | b',' | b'@' | b'+' | b'%')
 }
 
 fn is_blank(byte: u8) -> bool {

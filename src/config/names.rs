@@ -10,6 +10,7 @@ use crate::model::unit::{MAIN, WINGMATE};
 use crate::text::diagnostic::Severity;
 use crate::text::index::Index;
 use crate::text::source::Source;
+use std::fmt::Write;
 
 /// Settles the names of all units. The first `yaml_services` services and `yaml_jobs` jobs are from YAML.
 pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[Source], problems: &mut Problems) {
@@ -57,25 +58,29 @@ fn give_way<'a>(entries: impl Iterator<Item = &'a mut JobSpec>, taken: Index<'_>
     let mut next = taken;
     next.values_mut().for_each(|number| *number = FIRST);
     next.extend([MAIN, WINGMATE].map(|own| (own.into(), FIRST)));
+    let mut numbered = String::new();
     for spec in entries {
         let name = spec.name();
-        match next.get(name).copied() {
-            None if !is_made(name, &next) => drop(next.insert(name.to_owned().into(), FIRST)),
-            number => {
-                let mut number = number.unwrap_or(FIRST);
-                let numbered = |number| format!("{name}-{number}");
-                let mut free = numbered(number);
-                while next.contains_key(free.as_str()) {
-                    number = number.saturating_add(1);
-                    free = numbered(number);
-                }
-                match next.get_mut(name) {
-                    Some(next) => *next = number.saturating_add(1),
-                    None => drop(next.insert(name.to_owned().into(), number.saturating_add(1))),
-                }
-                *spec = spec.renamed(&free);
+        let known = next.get(name).copied();
+        if known.is_none() && !is_made(name, &next) {
+            next.insert(name.to_owned().into(), FIRST);
+            continue;
+        }
+        let mut number = known.unwrap_or(FIRST);
+        loop {
+            numbered.clear();
+            numbered.push_str(name);
+            let _ = write!(numbered, "-{number}");
+            number = number.saturating_add(1);
+            if !next.contains_key(numbered.as_str()) {
+                break;
             }
         }
+        match next.get_mut(name) {
+            Some(next) => *next = number,
+            None => drop(next.insert(name.to_owned().into(), number)),
+        }
+        *spec = spec.renamed(&numbered);
     }
 }
 
