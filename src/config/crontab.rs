@@ -2,7 +2,7 @@
 //! with its place. Schedules are `schedule`'s to read, words `text::words`'.
 
 use super::assignment::{BLANKS, value};
-use super::draft::{Kind, Marks};
+use super::draft::Kind;
 use super::habits;
 use super::names;
 use super::problems::Problems;
@@ -199,7 +199,7 @@ impl<'a> Crontab<'a> {
             Command::Plain(text) => JobSpec::new(&name, text.split_ascii_whitespace().map(OsStr::new), manner),
             Command::Words(words) => JobSpec::new(&name, words.iter().map(|word| OsStr::new(&**word)), manner),
         };
-        Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: Marks::default() })
+        Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: None })
     }
 
     /// Whether there is something behind the schedule but a comment.
@@ -309,7 +309,8 @@ impl<'a> Crontab<'a> {
 
 /// What most commands are made of: it isn't quoted, no shell would read it as something else, and no warning is due.
 fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'\t' | b'/' | b'-' | b'.' | b'_' | b':' | b',' | b'@' | b'+' | b'%')
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b' ' | b'\t' | b'/' | b'-' | b'.' | b'_' | b':' | b',' | b'@' | b'+' | b'%')
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -22,7 +22,7 @@ type Services = Vec<Found<ServiceSpec>>;
 /// Settles `depends_on` of all units; gives the services' order of starting, those first that others wait for. It is
 /// empty where nobody waits: the files' order.
 pub fn settle(top: &mut Top, sources: &[Source], problems: &mut Problems) -> Vec<usize> {
-    let mut marks = top.services.iter().map(|found| &found.marks).chain(top.jobs.iter().map(|found| &found.marks));
+    let mut marks = top.services.iter().map(|found| found.marks()).chain(top.jobs.iter().map(|found| found.marks()));
     if marks.all(|marks| marks.needs.is_empty()) {
         return Vec::new();
     }
@@ -35,7 +35,7 @@ pub fn settle(top: &mut Top, sources: &[Source], problems: &mut Problems) -> Vec
         let group = names.group_of.get(number).copied().unwrap_or_default();
         // What is wrong is so for all copies, and told of the first.
         let first = names.groups.get(group).is_some_and(|members| members.start == number);
-        for need in &found.marks.needs {
+        for need in &found.marks().needs {
             let Some((target, dependencies)) = resolving.resolve(need, first) else { continue };
             if let Some(edges) = edges.get_mut(group).filter(|_| first) {
                 edges.push(Edge { target, place: need.place });
@@ -44,7 +44,7 @@ pub fn settle(top: &mut Top, sources: &[Source], problems: &mut Problems) -> Vec
         }
     }
     for (number, found) in top.jobs.iter().enumerate() {
-        for need in &found.marks.needs {
+        for need in &found.marks().needs {
             let dependencies = resolving.resolve(need, true).map_or_else(Vec::new, |(_, dependencies)| dependencies);
             of_jobs.extend(dependencies.into_iter().map(|dependency| (number, dependency)));
         }
@@ -169,7 +169,7 @@ fn condition(need: &Need, needed: &ServiceSpec) -> Condition {
 fn judge(need: &Need, condition: Condition, needed: &Found<ServiceSpec>, sources: &[Source], problems: &mut Problems) {
     let (name, spec) = (&needed.spec.name, &needed.spec);
     if condition == Condition::Completed && !spec.oneshot && spec.restart == Restart::Always {
-        let place = needed.marks.restart.unwrap_or(needed.name).spoken(sources);
+        let place = needed.marks().restart.unwrap_or(needed.name).spoken(sources);
         let message = format!(
             "'condition: completed' never comes about: '{name}' is no oneshot, and started again whenever it ends \
              ({place})"
@@ -177,7 +177,7 @@ fn judge(need: &Need, condition: Condition, needed: &Found<ServiceSpec>, sources
         problems.at(sources, need.place, Severity::Error, message);
     }
     if !spec.autostart {
-        let place = needed.marks.autostart.unwrap_or(needed.name).spoken(sources);
+        let place = needed.marks().autostart.unwrap_or(needed.name).spoken(sources);
         let message = format!("'{name}' has 'autostart: false' ({place}): this waits until it is started by hand");
         problems.at(sources, need.place, Severity::Warning, message);
     }
@@ -265,8 +265,8 @@ impl<'a> Walk<'a> {
 
 /// Wingmate's own input can be read by one unit: reports every further one, and gives the first.
 pub fn one_stdin(top: &Top, sources: &[Source], problems: &mut Problems) -> Option<Place> {
-    let services = top.services.iter().filter_map(|found| found.marks.stdin);
-    let mut places = services.chain(top.jobs.iter().filter_map(|found| found.marks.stdin));
+    let services = top.services.iter().filter_map(|found| found.marks().stdin);
+    let mut places = services.chain(top.jobs.iter().filter_map(|found| found.marks().stdin));
     let first = places.next()?;
     // Copies of one service stand at one place.
     for other in places {

@@ -114,7 +114,15 @@ pub struct Found<T> {
     /// Where its command stands.
     pub command: Place,
     /// What is looked at when all are known.
-    marks: Marks,
+    /// Boxed: ten thousand entries of a crontab have none.
+    marks: Option<Box<Marks>>,
+}
+
+impl<T> Found<T> {
+    fn marks(&self) -> &Marks {
+        static NONE: Marks = Marks { needs: Vec::new(), autostart: None, restart: None, stdin: None, missed: None };
+        self.marks.as_deref().unwrap_or(&NONE)
+    }
 }
 
 impl Loaded {
@@ -231,7 +239,7 @@ fn state_is_named(top: &schema::Top, sources: &[Source], problems: &mut Problems
     if top.settings.state.is_some() {
         return;
     }
-    for place in top.jobs.iter().filter_map(|found| found.marks.missed) {
+    for place in top.jobs.iter().filter_map(|found| found.marks().missed) {
         let message = "'missed: once' needs the setting 'state', a directory that outlives the container (a volume)";
         problems.at(sources, place, Severity::Error, message);
     }
