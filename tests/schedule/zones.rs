@@ -1,0 +1,168 @@
+//! The zones under test, and when their clocks are changed.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wingmate::runtime::zones::Zones;
+use wingmate::schedule::civil::date;
+use wingmate::schedule::zone::{Span, Zone};
+
+const DAY: i64 = 86_400;
+/// The first instant after the years of the tests.
+const END: i64 = instant_of_year(2061);
+/// What fires after it for once in four decades is later.
+const CHARTED: i64 = instant_of_year(2110);
+
+/// Where zones come from. One more source is one more of these, and a test in `main.rs` that runs it.
+pub struct Source {
+    /// From this year on it must be right.
+    pub first_year: i32,
+    pub open: fn() -> Zones,
+}
+
+/// Zone files, with all that they know of the past.
+pub const FILES: Source = Source { first_year: 1990, open: Zones::from_environment };
+
+/// Clocks that are changed in ways of all kinds: by half an hour and by two, at midnight, by a day, in winter instead
+/// of summer, with the moon, by decree.
+const ODD: [&str; 42] = [
+    "UTC",
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Dublin",
+    "Europe/Lisbon",
+    "Europe/Moscow",
+    "Europe/Istanbul",
+    "America/New_York",
+    "America/St_Johns",
+    "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Havana",
+    "America/Asuncion",
+    "America/Nuuk",
+    "America/Scoresbysund",
+    "America/Caracas",
+    "Africa/Casablanca",
+    "Africa/El_Aaiun",
+    "Africa/Cairo",
+    "Africa/Windhoek",
+    "Asia/Gaza",
+    "Asia/Jerusalem",
+    "Asia/Tehran",
+    "Asia/Beirut",
+    "Asia/Amman",
+    "Asia/Pyongyang",
+    "Asia/Kathmandu",
+    "Asia/Kolkata",
+    "Asia/Tokyo",
+    "Australia/Lord_Howe",
+    "Australia/Adelaide",
+    "Australia/Sydney",
+    "Australia/Eucla",
+    "Pacific/Apia",
+    "Pacific/Kiritimati",
+    "Pacific/Kwajalein",
+    "Pacific/Norfolk",
+    "Pacific/Chatham",
+    "Pacific/Fakaofo",
+    "Antarctica/Troll",
+    "Antarctica/Casey",
+    "Antarctica/Macquarie",
+];
+
+const POSIX: [&str; 12] = [
+    "EST5",
+    "<+0330>-3:30",
+    "CET-1CEST,M3.5.0,M10.5.0/3",
+    "EST5EDT,M3.2.0,M11.1.0",
+    "AEST-10AEDT,M10.1.0,M4.1.0/3",
+    "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0",
+    "<+00>0<+02>-2,M3.5.0/1,M10.5.0/3",
+    "<-03>3<-02>,M10.3.0/0,M2.3.0/0",
+    "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+    "IST-1GMT0,M10.5.0,M3.5.0/1",
+    "IST-2IDT,M3.4.4/26,M10.5.0",
+    "AAA-1BBB,J60/0,J300/0",
+];
+
+/// A zone, and its changes in the years of the tests.
+pub struct Charted {
+    pub name: String,
+    pub zone: Rc<Zone>,
+    pub changes: Vec<i64>,
+    /// From when on which offset holds: asking the zone millions of times takes too long in a debug build.
+    offsets: Vec<(i64, i64)>,
+}
+
+pub struct Atlas {
+    zones: Zones,
+    /// The first instant of the years of the tests.
+    first: i64,
+    names: Vec<String>,
+    charted: BTreeMap<String, Rc<Charted>>,
+}
+
+impl Atlas {
+    pub fn new(source: &Source) -> Atlas {
+        let directory = std::env::var("TZDIR").unwrap_or("/usr/share/zoneinfo".into());
+        let table = std::fs::read_to_string(format!("{directory}/zone1970.tab")).expect("the system has zone files");
+        let rows = table.lines().filter(|row| !row.starts_with('#'));
+        let names: Vec<String> = rows.filter_map(|row| Some(row.split('\t').nth(2)?.to_owned())).collect();
+        assert!(names.len() > 300, "{names:?}");
+        Atlas { zones: (source.open)(), first: instant_of_year(source.first_year), names, charted: BTreeMap::new() }
+    }
+
+    /// The years of the tests: their first instant, and the first behind them.
+    pub fn years(&self) -> (i64, i64) {
+        (self.first, END)
+    }
+
+    /// Any zone; the odd ones more often. `roll` gives a number below its argument.
+    pub fn any(&mut self, mut roll: impl FnMut(u64) -> u64) -> Rc<Charted> {
+        let mut one_of = |count: usize| roll(count as u64) as usize;
+        let name = match one_of(20) {
+            0..11 => ODD[one_of(ODD.len())].to_owned(),
+            11..18 => self.names[one_of(self.names.len())].clone(),
+            _ => POSIX[one_of(POSIX.len())].to_owned(),
+        };
+        if let Some(charted) = self.charted.get(&name) {
+            return Rc::clone(charted);
+        }
+        let zone = self.zones.named(&name).unwrap_or_else(|error| panic!("{error}"));
+        let behind = |span: &Span| (span.end < CHARTED).then(|| zone.span(span.end));
+        let spans = std::iter::successors(Some(zone.span(self.first - 60 * DAY)), behind);
+        let offsets: Vec<(i64, i64)> = spans.map(|span| (span.start, i64::from(span.offset))).collect();
+        let changes =
+            offsets.iter().map(|(start, _)| *start).filter(|start| (self.first..END).contains(start)).collect();
+        let charted = Rc::new(Charted { name: name.clone(), zone, changes, offsets });
+        self.charted.insert(name, Rc::clone(&charted));
+        charted
+    }
+}
+
+impl Charted {
+    /// Seconds east of UTC at that instant.
+    pub fn offset(&self, instant: i64) -> i64 {
+        self.held(instant).0
+    }
+
+    /// The same, and the first instant behind it at which it may be another.
+    pub fn held(&self, instant: i64) -> (i64, i64) {
+        let number = self.offsets.partition_point(|(start, _)| *start <= instant);
+        (self.offsets[number - 1].1, self.offsets.get(number).map_or(i64::MAX, |next| next.0))
+    }
+}
+
+/// Its first instant, in UTC.
+const fn instant_of_year(year: i32) -> i64 {
+    let before = (year - 1) as i64;
+    let leap_days = before / 4 - before / 100 + before / 400 - 477;
+    ((before - 1969) * 365 + leap_days) * DAY
+}
+
+#[test]
+fn years_begin_when_they_do() {
+    for year in [1970, 1990, 2000, 2001, 2060, 2061, 2101] {
+        let first = date(instant_of_year(year) / DAY);
+        assert_eq!((first.year(), first.ordinal()), (year, 1));
+    }
+}
