@@ -4,8 +4,9 @@
 #
 #   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl (where
 #               rustup has the musl target, or can add it, that serves too)
-#   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything; zone
-#               files, and in target/oracle a Python environment with cronsim, by whose word tests/schedule checks ours
+#   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything,
+#               zone files to compare the built-in rules with, and, in target/oracle, a Python environment with cronsim to
+#               compare fire times with
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +16,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
-has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap and a static busybox yourself"
+has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap, a static busybox and tzdata yourself"
 
 missing=
 need() { missing="$missing $*"; } # PACKAGE…

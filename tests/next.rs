@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use wingmate::model::moment::Wall;
 use wingmate::runtime::zones::Zones;
+use wingmate::schedule::iana;
 use wingmate::schedule::next::{count, next};
 use wingmate::schedule::stamp::{Stamp, read};
 use wingmate::schedule::zone::Zone;
@@ -33,10 +34,32 @@ fn times(expression: &Expression, zone: &Zone, start: Wall, count: usize) -> Vec
     std::iter::successors(next(expression, zone, start), |after| next(expression, zone, *after)).take(count).collect()
 }
 
+/// Whether this machine's zone files are of no release that says something else in the rows' years than what is built in
+/// (which `zones.rs` compares with all files, and tries all rows with).
+fn is_as_built_in(name: &str) -> bool {
+    let changes = |zone: &Zone| {
+        let mut span = zone.span(1_767_225_600);
+        let mut changes = vec![(0, span.offset)];
+        while span.end < 2_145_916_800 {
+            span = zone.span(span.end);
+            changes.push((span.start, span.offset));
+        }
+        // A file also has changes of the name alone.
+        changes.dedup_by_key(|(_, offset)| *offset);
+        changes
+    };
+    let file = Zones::from_environment().named(name).unwrap_or_else(|error| panic!("{error}"));
+    changes(&file) == changes(&iana::zone(name).unwrap())
+}
+
 #[test]
 fn every_row_of_the_oracle_agrees() {
     let mut zones = Zones::from_environment();
+    let mut same = BTreeMap::new();
     for row @ [text, zone, start, expected] in rows() {
+        if !*same.entry(zone).or_insert_with(|| is_as_built_in(zone)) {
+            continue;
+        }
         let zone = zones.named(zone).unwrap_or_else(|error| panic!("{error}"));
         let expected: Vec<&str> = expected.split(',').collect();
         let found = times(&expression(text), &zone, read(start, &zone).unwrap(), expected.len());
@@ -44,6 +67,7 @@ fn every_row_of_the_oracle_agrees() {
         assert_eq!(found, expected, "{row:?}");
     }
     assert_eq!(rows().count(), 441);
+    assert!(same.values().filter(|same| !**same).count() <= 3, "hardly any row is tried: {same:?}");
 }
 
 /// Numbers that look random and are the same at each run (Marsaglia's xorshift).
@@ -278,6 +302,7 @@ fn told(args: &[&str]) -> (String, String, Option<i32>) {
 fn the_applet_prints_what_the_oracle_expects() {
     let mut zones: BTreeMap<&str, [&str; 4]> = BTreeMap::new();
     rows().for_each(|row| _ = zones.insert(row[1], row));
+    zones.retain(|zone, _| is_as_built_in(zone));
     assert!(zones.len() > 12);
     for [text, zone, start, expected] in zones.into_values() {
         let (out, _, status) = told(&["--from", start, "--tz", zone, "-n", "6", text]);

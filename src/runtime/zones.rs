@@ -1,11 +1,19 @@
-//! Finding the zones that the configuration names: zone files, `TZ`, `/etc/localtime`, POSIX strings. Each is
-//! read once and shared by all jobs that name it.
+//! Finding the zones that the configuration names: zone files, the rules that are built in, POSIX strings, in this
+//! order; `TZ` and `/etc/localtime`. Each is read once and shared by all jobs that name it.
+//!
+//! A file is better than what is built in, it may be newer. Where none is, as in most small images, the rules in
+//! [`iana`] serve, also for a path that is said to be a zone file's: the link that `/etc/localtime` is tells the name
+//! even where it leads to nothing. A file that is there and can't be used is an error, and so is an unknown name:
+//! jobs at other hours than meant would be found out late.
 
 use crate::model::table::Table;
+use crate::schedule::iana;
 use crate::schedule::zone::Zone;
 use crate::sys::files;
 use crate::text::near::nearest;
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -19,17 +27,20 @@ const LARGEST: u64 = 256 * 1024;
 /// Zone files are not nested deeper (`America/Argentina/Ushuaia`).
 const DEEPEST: usize = 3;
 
+/// As many links are followed one after the other to a name as the system follows to a file (path_resolution(7)).
+const LINKS: usize = 40;
+
 /// A zone that can't be had.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ZonesError {
-    /// Neither a file's name nor a POSIX string.
+    /// Neither a zone's name nor a POSIX string.
     #[error(
         "unknown time zone '{name}'{}",
         near.as_deref().map(|n| format!(" (did you mean '{n}'?)"))
             .unwrap_or_else(|| " (a name such as Europe/Berlin, or a POSIX string such as CET-1CEST,M3.5.0,M10.5.0/3)".to_owned())
     )]
     Unknown { name: String, near: Option<String> },
-    /// `TZ` or `/etc/localtime` names a file that is there, but can't be used.
+    /// A file that is there can't be used, or `TZ` or `/etc/localtime` says a path where none is.
     #[error("cannot read the time zone '{path}': {reason}")]
     File { path: String, reason: String },
 }
@@ -81,8 +92,10 @@ impl Zones {
         }
         let zone = match self.tz.clone() {
             Some(tz) => self.of_variable(&tz)?,
-            None if self.localtime.exists() => Rc::new(read_known(&self.localtime)?),
-            None => Rc::new(Zone::utc()),
+            None => match self.localtime.symlink_metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Rc::new(Zone::utc()),
+                _ => self.at(&self.localtime.clone())?,
+            },
         };
         self.local = Some(Rc::clone(&zone));
         Ok(zone)
@@ -95,28 +108,46 @@ impl Zones {
         let name = text.strip_prefix(':').unwrap_or(text);
         match name {
             "" => Ok(Rc::new(Zone::utc())),
-            path if path.starts_with('/') => read_known(Path::new(path)).map(Rc::new),
+            path if path.starts_with('/') => self.at(Path::new(path)),
             name => self.named(name),
         }
     }
 
-    fn find(&self, name: &str) -> Result<Zone, ZonesError> {
-        if let Some(zone) = file_of(&self.directory, name).and_then(|path| read(&path)) {
-            return Ok(zone);
+    /// The zone in the file at this path. Where there is none, the path may still tell its name, or the link there.
+    fn at(&mut self, path: &Path) -> Result<Rc<Zone>, ZonesError> {
+        if let Some(zone) = read(path)? {
+            return Ok(Rc::new(zone));
         }
-        if let Ok(zone) = Zone::from_posix(name) {
-            return Ok(zone);
-        }
-        match name {
-            "UTC" | "Etc/UTC" => Ok(Zone::utc()),
-            _ => Err(ZonesError::Unknown { name: name.to_owned(), near: nearest(name, self.names()) }),
+        let target = |link: &PathBuf| Some(link.parent()?.join(link.read_link().ok()?));
+        let mut places = std::iter::successors(Some(path.to_owned()), target).take(LINKS);
+        let missing = || {
+            let link = path.read_link().map(|target| format!(" -> {}", target.display())).unwrap_or_default();
+            let path = format!("{}{link}", path.display());
+            ZonesError::File { path, reason: files::reason(&Errno::NOENT.into()) }
+        };
+        let place = places.find(|place| name_in(place).is_some()).ok_or_else(missing)?;
+        match self.named(name_in(&place).unwrap_or_default()) {
+            Err(ZonesError::Unknown { .. }) => Err(missing()),
+            zone => zone,
         }
     }
 
-    /// What there are files for; for suggestions only.
+    fn find(&self, name: &str) -> Result<Zone, ZonesError> {
+        // An area is a directory, and no zone.
+        if let Some(path) = file_of(&self.directory, name).filter(|path| !path.is_dir()) {
+            if let Some(zone) = read(&path)? {
+                return Ok(zone);
+            }
+        }
+        let zone = iana::zone(name).or_else(|| Zone::from_posix(name).ok());
+        zone.ok_or_else(|| ZonesError::Unknown { name: name.to_owned(), near: nearest(name, self.names()) })
+    }
+
+    /// What there are files for, and what is built in; for suggestions only.
     fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         list(&self.directory, "", DEEPEST, &mut names);
+        names.extend(iana::names());
         names.sort_unstable();
         names
     }
@@ -129,16 +160,23 @@ fn file_of(directory: &Path, name: &str) -> Option<PathBuf> {
     name.split('/').all(part).then(|| directory.join(name))
 }
 
-/// The zone in this file, if there is one.
-fn read(path: &Path) -> Option<Zone> {
-    Zone::from_tzif(&files::read(path, LARGEST).ok()?).ok()
+/// The name of the zone whose file this path is, or would be. `posix` and `right` hold all of them once more.
+fn name_in(path: &Path) -> Option<&str> {
+    let (_, name) = path.to_str()?.rsplit_once("/zoneinfo/")?;
+    Some(name.strip_prefix("posix/").or_else(|| name.strip_prefix("right/")).unwrap_or(name))
 }
 
-/// The zone in a file that must hold one.
-fn read_known(path: &Path) -> Result<Zone, ZonesError> {
-    let fail = |reason| ZonesError::File { path: path.display().to_string(), reason };
-    let bytes = files::read(path, LARGEST).map_err(|error| fail(files::reason(&error.source)))?;
-    Zone::from_tzif(&bytes).map_err(|error| fail(error.to_string()))
+/// The zone in the file at this path; `None` if there is no file.
+fn read(path: &Path) -> Result<Option<Zone>, ZonesError> {
+    const ABSENT: [Errno; 3] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG];
+    match files::read(path, LARGEST) {
+        Ok(bytes) => match Zone::from_tzif(&bytes) {
+            Ok(zone) => Ok(Some(zone)),
+            Err(error) => Err(ZonesError::File { path: path.display().to_string(), reason: error.to_string() }),
+        },
+        Err(error) if Errno::from_io_error(&error.source).is_some_and(|errno| ABSENT.contains(&errno)) => Ok(None),
+        Err(error) => Err(ZonesError::File { path: path.display().to_string(), reason: files::reason(&error.source) }),
+    }
 }
 
 /// Collects the zones' names below a directory. `posix` and `right` hold all of them once more; what has a dot
@@ -238,7 +276,65 @@ mod tests {
         let mut bare = Zones::new("/nonexistent".into(), None, "/nonexistent/localtime".into());
         assert_eq!(hours(bare.named("UTC")), 0);
         assert_eq!(hours(bare.named("CET-1CEST,M3.5.0,M10.5.0/3")), 1);
-        assert!(bare.named("Europe/Berlin").is_err());
+    }
+
+    #[test]
+    fn without_files_there_are_the_rules_built_in() {
+        let mut bare = Zones::new("/nonexistent".into(), None, "/nonexistent/localtime".into());
+        assert_eq!(hours(bare.named("Asia/Tokyo")), 9);
+        assert_eq!(bare.named("EST5EDT"), bare.named("America/New_York"), "the zone, not the string");
+        assert_eq!(hours(bare.local()), 0, "UTC, for there is nothing that tells another");
+        assert_eq!(error(bare.named("Asia/Tokio")), "unknown time zone 'Asia/Tokio' (did you mean 'Asia/Tokyo'?)");
+        assert_eq!(error(bare.named("asia/tokyo")), "unknown time zone 'asia/tokyo' (did you mean 'Asia/Tokyo'?)");
+        // A file decides, whatever it holds; a directory that has some files only is made up for.
+        let directory = Directory::new("partial");
+        directory.write("Asia/Tokyo", &file(1));
+        directory.write("Asia/Seoul", b"TZif");
+        let mut zones = directory.zones(None, "missing");
+        assert_eq!((hours(zones.named("Asia/Tokyo")), hours(zones.named("Japan"))), (1, 9));
+        let seoul = directory.0.join("Asia/Seoul").display().to_string();
+        let broken = format!("cannot read the time zone '{seoul}': not a time zone file");
+        assert_eq!(error(zones.named("Asia/Seoul")), broken);
+        assert_eq!(error(zones.named("Area/Tokyo")), "unknown time zone 'Area/Tokyo' (did you mean 'Asia/Tokyo'?)");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_still_tells_the_name() {
+        let directory = Directory::new("links");
+        let links = |path: &str, target: &str| {
+            _ = fs::remove_file(directory.0.join(path));
+            std::os::unix::fs::symlink(target, directory.0.join(path)).unwrap();
+        };
+        for target in [
+            "/nonexistent/zoneinfo/Asia/Tokyo",
+            "../nonexistent/zoneinfo/Asia/Tokyo",
+            "/nonexistent/zoneinfo/posix/Asia/Tokyo",
+            "second",
+        ] {
+            links("second", "zoneinfo/right/Asia/Tokyo");
+            links("localtime", target);
+            assert_eq!(hours(directory.zones(None, "localtime").local()), 9, "{target}");
+            let path = directory.0.join("localtime").display().to_string();
+            assert_eq!(hours(directory.zones(Some(&path), "missing").local()), 9, "{target}");
+        }
+        links("localtime", "/nonexistent/zoneinfo/Area/City");
+        assert_eq!(hours(directory.zones(None, "localtime").local()), 3, "the file in TZDIR");
+        let path = directory.0.join("localtime").display().to_string();
+        for target in ["/nonexistent/zoneinfo/Area/Citi", "/nonexistent/Asia/Tokyo", "/nonexistent/zoneinfo/", "second"]
+        {
+            links("second", "second");
+            links("localtime", target);
+            let zone = error(directory.zones(None, "localtime").local());
+            assert!(zone.starts_with(&format!("cannot read the time zone '{path}")), "never silently UTC: {zone}");
+            assert!(target == "second" || zone.contains(&format!(" -> {target}': No such file")), "{zone}");
+        }
+        links("localtime", "/nonexistent/zoneinfo/Broken");
+        assert!(error(directory.zones(None, "localtime").local()).ends_with("Broken': not a time zone file"));
+        let local = error(directory.zones(None, "Area").local());
+        assert!(local.ends_with("Area': Is a directory"), "what a mount of nothing leaves: {local}");
+        let variable = |tz: &str| hours(directory.zones(Some(tz), "missing").local());
+        assert_eq!(variable(":/nonexistent/zoneinfo/Asia/Tokyo"), 9);
+        assert_eq!(variable("/nonexistent/share/zoneinfo/Area/City"), 3);
     }
 
     #[test]
@@ -250,9 +346,7 @@ mod tests {
             error(zones.named("area/sub/town")),
             "unknown time zone 'area/sub/town' (did you mean 'Area/Sub/Town'?)"
         );
-        for name in
-            ["", "Broken", "Area", "tzdata.zi", "../UTC", "Area/../UTC", "/UTC", ":UTC", "Area//City", "UTC\0", "ÜTC"]
-        {
+        for name in ["", "Area", "tzdata.zi", "../UTC", "Area/../UTC", "/UTC", ":UTC", "Area//City", "UTC\0", "ÜTC"] {
             assert!(error(zones.named(name)).starts_with(&format!("unknown time zone '{name}'")), "{name}");
         }
         let absolute = directory.0.join("UTC").display().to_string();

@@ -8,6 +8,7 @@
 pub mod civil;
 pub mod expression;
 mod fields;
+pub mod iana;
 pub mod next;
 mod pieces;
 pub mod queue;

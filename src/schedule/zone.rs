@@ -104,6 +104,11 @@ impl Zone {
         zone.map_err(|_| ZoneError::Posix)
     }
 
+    /// This zone once these changes (Unix seconds, seconds east of UTC; sorted) are over, which `before` precedes.
+    pub(super) fn after(self, before: i32, changes: Vec<(i64, i32)>) -> Zone {
+        Zone { before, changes, ..self }
+    }
+
     /// The time without change that the instant is in.
     pub fn span(&self, instant: i64) -> Span {
         let next = self.changes.partition_point(|(at, _)| *at <= instant);

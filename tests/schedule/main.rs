@@ -15,7 +15,7 @@ use std::process::Command;
 use wingmate::model::moment::Wall;
 use wingmate::schedule::next::{count, next};
 use wingmate::schedule::{Expression, Schedule};
-use zones::{Atlas, FILES, Source};
+use zones::{Atlas, BUILT_IN, FILES, Source};
 
 /// How many times in a row are compared.
 const TIMES: usize = 5;
@@ -63,11 +63,21 @@ fn the_oracle_agrees_with_zone_files() {
 }
 
 #[test]
+fn the_oracle_agrees_with_built_in_zones() {
+    the_oracle_agrees(&BUILT_IN);
+}
+
+#[test]
 fn the_next_times_are_those_of_the_rules_with_zone_files() {
     the_next_times_are_those_of_the_rules(&FILES);
 }
 
-fn the_oracle_agrees(source: &Source) {
+#[test]
+fn the_next_times_are_those_of_the_rules_with_built_in_zones() {
+    the_next_times_are_those_of_the_rules(&BUILT_IN);
+}
+
+fn the_oracle_agrees(source: &'static Source) {
     let (seed, wanted) = (number_of("WINGMATE_ORACLE_SEED", SEED), number_of("WINGMATE_ORACLE_CASES", CASES));
     let (mut dice, mut atlas) = (Dice::new(seed), Atlas::new(source));
     let cases: Vec<Case> = (0..wanted).map(|_| dice.case(&mut atlas, Dialect::Oracle)).collect();
@@ -95,14 +105,15 @@ fn the_oracle_agrees(source: &Source) {
     assert!(excused.values().sum::<u64>() * 100 <= wanted + 100, "too much is excused: {excused:?}");
     for (case, answer) in cases.iter().zip(&answers).step_by(cases.len() / BY_BINARY + 1) {
         if times(case, TIMES) == answer.times {
-            the_binary_says(case, &answer.times);
+            the_binary_says(case, &answer.times, source);
         }
     }
 }
 
-fn the_binary_says(case: &Case, expected: &[i64]) {
+fn the_binary_says(case: &Case, expected: &[i64], source: &Source) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
     command.args(["next", "--tz", &case.zone.name, "--from", &case.stamps(&[case.start])]);
+    command.envs(source.directory.map(|directory| ("TZDIR", directory)));
     let output = command.args(["-n", &TIMES.to_string(), &case.text]).output().expect("it starts");
     let lines: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
     assert_eq!(lines.join(" "), case.stamps(expected), "{}", case.command(TIMES));
@@ -110,8 +121,8 @@ fn the_binary_says(case: &Case, expected: &[i64]) {
 }
 
 /// The next time is after the start, it matches, and nothing between them does.
-fn the_next_times_are_those_of_the_rules(source: &Source) {
-    const CASES: usize = 30_000;
+fn the_next_times_are_those_of_the_rules(source: &'static Source) {
+    const CASES: usize = 20_000;
     let (mut dice, mut atlas) = (Dice::new(number_of("WINGMATE_ORACLE_SEED", SEED) + 1), Atlas::new(source));
     let mut refused = 0;
     for _ in 0..CASES {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use wingmate::runtime::zones::Zones;
 use wingmate::schedule::civil::date;
+use wingmate::schedule::iana;
 use wingmate::schedule::zone::{Span, Zone};
 
 const DAY: i64 = 86_400;
@@ -12,15 +13,47 @@ const END: i64 = instant_of_year(2061);
 /// What fires after it for once in four decades is later.
 const CHARTED: i64 = instant_of_year(2110);
 
-/// Where zones come from. One more source is one more of these, and a test in `main.rs` that runs it.
+/// Where zones come from.
 pub struct Source {
     /// From this year on it must be right.
     pub first_year: i32,
-    pub open: fn() -> Zones,
+    /// Where the binary is to look for files, if not where it does.
+    pub directory: Option<&'static str>,
+    pub zone: fn(&str) -> Option<Zone>,
 }
 
 /// Zone files, with all that they know of the past.
-pub const FILES: Source = Source { first_year: 1990, open: Zones::from_environment };
+pub const FILES: Source = Source {
+    first_year: 1990,
+    directory: None,
+    zone: |name| {
+        Some(Rc::unwrap_or_clone(Zones::from_environment().named(name).unwrap_or_else(|error| panic!("{error}"))))
+    },
+};
+
+/// What stands in for them in an image that has none.
+pub const BUILT_IN: Source = Source {
+    first_year: 2025,
+    directory: Some("/proc/none"),
+    zone: |name| match iana::zone(name) {
+        // Another release than the system's may say something else; `tests/zones.rs` keeps an eye on that.
+        Some(zone) => Some(zone).filter(|zone| {
+            let from = instant_of_year(2024);
+            chart(zone, from) == chart(&(FILES.zone)(name).expect("all names have files"), from)
+        }),
+        None => Zone::from_posix(name).ok(),
+    },
+};
+
+/// From when on which offset holds.
+fn chart(zone: &Zone, first: i64) -> Vec<(i64, i64)> {
+    let behind = |span: &Span| (span.end < CHARTED).then(|| zone.span(span.end));
+    let spans = std::iter::successors(Some(zone.span(first)), behind);
+    let mut offsets: Vec<(i64, i64)> = spans.map(|span| (span.start.max(first), i64::from(span.offset))).collect();
+    // Files also have changes of the name alone.
+    offsets.dedup_by_key(|(_, offset)| *offset);
+    offsets
+}
 
 /// Clocks that are changed in ways of all kinds: by half an hour and by two, at midnight, by a day, in winter instead
 /// of summer, with the moon, by decree.
@@ -87,55 +120,56 @@ const POSIX: [&str; 12] = [
 /// A zone, and its changes in the years of the tests.
 pub struct Charted {
     pub name: String,
-    pub zone: Rc<Zone>,
+    pub zone: Zone,
     pub changes: Vec<i64>,
     /// From when on which offset holds: asking the zone millions of times takes too long in a debug build.
     offsets: Vec<(i64, i64)>,
 }
 
 pub struct Atlas {
-    zones: Zones,
-    /// The first instant of the years of the tests.
-    first: i64,
+    source: &'static Source,
     names: Vec<String>,
-    charted: BTreeMap<String, Rc<Charted>>,
+    /// `None`: the system's files say something else.
+    charted: BTreeMap<String, Option<Rc<Charted>>>,
 }
 
 impl Atlas {
-    pub fn new(source: &Source) -> Atlas {
+    pub fn new(source: &'static Source) -> Atlas {
         let directory = std::env::var("TZDIR").unwrap_or("/usr/share/zoneinfo".into());
         let table = std::fs::read_to_string(format!("{directory}/zone1970.tab")).expect("the system has zone files");
         let rows = table.lines().filter(|row| !row.starts_with('#'));
         let names: Vec<String> = rows.filter_map(|row| Some(row.split('\t').nth(2)?.to_owned())).collect();
         assert!(names.len() > 300, "{names:?}");
-        Atlas { zones: (source.open)(), first: instant_of_year(source.first_year), names, charted: BTreeMap::new() }
+        Atlas { source, names, charted: BTreeMap::new() }
     }
 
     /// The years of the tests: their first instant, and the first behind them.
     pub fn years(&self) -> (i64, i64) {
-        (self.first, END)
+        (instant_of_year(self.source.first_year), END)
     }
 
     /// Any zone; the odd ones more often. `roll` gives a number below its argument.
     pub fn any(&mut self, mut roll: impl FnMut(u64) -> u64) -> Rc<Charted> {
         let mut one_of = |count: usize| roll(count as u64) as usize;
-        let name = match one_of(20) {
-            0..11 => ODD[one_of(ODD.len())].to_owned(),
-            11..18 => self.names[one_of(self.names.len())].clone(),
-            _ => POSIX[one_of(POSIX.len())].to_owned(),
-        };
-        if let Some(charted) = self.charted.get(&name) {
-            return Rc::clone(charted);
+        let (first, _) = self.years();
+        loop {
+            let name = match one_of(20) {
+                0..11 => ODD[one_of(ODD.len())].to_owned(),
+                11..18 => self.names[one_of(self.names.len())].clone(),
+                _ => POSIX[one_of(POSIX.len())].to_owned(),
+            };
+            let charted = self.charted.entry(name).or_insert_with_key(|name| {
+                let zone = (self.source.zone)(name)?;
+                let offsets = chart(&zone, first - 60 * DAY);
+                let changes = offsets.iter().map(|(start, _)| *start).filter(|at| (first..END).contains(at)).collect();
+                Some(Rc::new(Charted { name: name.clone(), zone, changes, offsets }))
+            });
+            if let Some(charted) = charted {
+                return Rc::clone(charted);
+            }
+            let missing = self.charted.values().filter(|charted| charted.is_none()).count();
+            assert!(missing < 10, "{missing} zones are not what the files say");
         }
-        let zone = self.zones.named(&name).unwrap_or_else(|error| panic!("{error}"));
-        let behind = |span: &Span| (span.end < CHARTED).then(|| zone.span(span.end));
-        let spans = std::iter::successors(Some(zone.span(self.first - 60 * DAY)), behind);
-        let offsets: Vec<(i64, i64)> = spans.map(|span| (span.start, i64::from(span.offset))).collect();
-        let changes =
-            offsets.iter().map(|(start, _)| *start).filter(|start| (self.first..END).contains(start)).collect();
-        let charted = Rc::new(Charted { name: name.clone(), zone, changes, offsets });
-        self.charted.insert(name, Rc::clone(&charted));
-        charted
     }
 }
 
