@@ -229,3 +229,59 @@ fn the_binary_judges_mutated_crontabs() {
     }
     assert!((40..360).contains(&good), "{good} good ones of 400 test little");
 }
+
+#[test]
+fn hostile_crontabs_are_judged_soon() {
+    let numbered = |line: fn(usize) -> String, count: usize| (0..count).map(line).collect::<String>();
+    let cases: [(&str, String, Option<i32>, &str); 26] = [
+        ("too long", format!("* * * * * sh {}\n", "x".repeat(10 << 20)), Some(1), "larger than"),
+        ("a long word", format!("* * * * * sh {}\n", "x".repeat(4 << 20)), Some(0), ""),
+        ("a long name", format!("{}=1\n* * * * * sh\n", "A".repeat(4 << 20)), Some(0), ""),
+        ("a long macro", format!("@{} sh\n", "a".repeat(2 << 20)), Some(1), ":1:1: unknown macro"),
+        ("a long zone", format!("CRON_TZ={}\n* * * * * sh\n", "Q".repeat(2 << 20)), Some(1), ":1:9: unknown time zone"),
+        ("open quotes", format!("* * * * * sh \"{}", "x ".repeat(1 << 20)), Some(1), ":1:14: the quote"),
+        ("a deep list", format!("{}0 * * * * sh\n", "0,".repeat(500_000)), Some(0), ""),
+        ("a list of mistakes", format!("{}0 * * * * sh\n", "x,".repeat(500_000)), Some(1), ":1:1: minute 'x'"),
+        ("a list of remarks", format!("{}0 * * * * sh\n", "*/99,".repeat(500_000)), Some(0), "step 99 is beyond"),
+        ("many pipes", format!("* * * * * sh {}\n", "| ".repeat(500_000)), Some(0), "'|' is passed on"),
+        ("a big number", "99999999999999999999 * * * * sh\n".into(), Some(1), "minute 99999999999999999999"),
+        ("many digits", format!("{} * * * * sh\n", "9".repeat(2 << 20)), Some(1), ":1:1: minute 999"),
+        ("a long time", "@every 99999999999999999999h sh\n".into(), Some(1), ":1:8: @every"),
+        ("many digits of time", format!("@every {}s sh\n", "9".repeat(2 << 20)), Some(1), ":1:8: @every"),
+        ("a negative time", "@every -5s sh\n".into(), Some(1), ":1:8: @every"),
+        ("no time", "@every 0.0000000001s sh\n".into(), Some(1), ":1:8: @every"),
+        ("half a second", "@every 0.5s sh\n".into(), Some(0), ""),
+        ("other digits", "\u{663} \u{ff11} * * * sh\n".into(), Some(1), ":1:1: minute '\u{663}'"),
+        ("no-break spaces", "*\u{a0}* * * * * sh\n".into(), Some(1), ":1:"),
+        ("many entries", numbered(|n| format!("{} {} * * {} sh -c {n}\n", n % 60, n % 24, n % 7), 20_000), Some(0), ""),
+        ("one name", "* * * * * sh\n".repeat(20_000), Some(0), ""),
+        ("many wrong lines", "* * * * 9 sh '\n".repeat(100_000), Some(1), "more problems"),
+        ("many macros", numbered(|n| format!("@x{n} sh\n"), 20_000), Some(1), "more problems"),
+        ("many variables", numbered(|n| format!("A{n}=1\n"), 3_000) + "* * * * * sh\n", Some(0), ""),
+        ("many zones", numbered(|n| format!("CRON_TZ=Zone/Q{n}\n"), 5_000) + "@daily sh\n", Some(1), "more problems"),
+        ("returns", "\r\r\n".repeat(1 << 20), Some(1), "more problems"),
+    ];
+    let dir = Dir::new("hostile");
+    for (name, text, status, part) in cases {
+        dir.file("crontab", &text);
+        let mut command = Command::new("sh");
+        // A debug build takes seconds of CPU for some; what takes more than these grows with the square.
+        command.args([
+            "-c",
+            "ulimit -t 30 && exec \"$0\" \"$@\"",
+            env!("CARGO_BIN_EXE_wingmate"),
+            "check",
+            "-c",
+            dir.path(),
+        ]);
+        let told = told(command);
+        assert_eq!(told.status, status, "{name}");
+        assert!(told.err.contains(part), "{name}: {}", told.err.chars().take(1_000).collect::<String>());
+        assert_eq!(
+            part.is_empty(),
+            told.err.is_empty(),
+            "{name}: {}",
+            told.err.chars().take(1_000).collect::<String>()
+        );
+    }
+}
