@@ -70,7 +70,7 @@ impl Dice {
     }
 
     pub fn case(&mut self, atlas: &mut Atlas, dialect: Dialect) -> Case {
-        let zone = atlas.any(|below| self.roll(below));
+        let zone = atlas.any(dialect == Dialect::Whole, |below| self.roll(below));
         let (start, around) = self.start(&zone, atlas.years());
         let focus = around + zone.offset(around);
         let date = Date::of(focus.div_euclid(DAY));

@@ -164,6 +164,7 @@ impl<'a> Walk<'a> {
     /// Begins so early that it is known what the clocks have shown.
     fn new(rules: &'a Rules, zone: &'a Charted, start: i64) -> Walk<'a> {
         let at = start - start.rem_euclid(MINUTE) - 2 * DAY;
+        let at = at - (at + zone.offset(at)).rem_euclid(MINUTE);
         let furthest = at + zone.offset(at) - MINUTE;
         Walk { rules, zone, at, furthest, end: start + LONGEST, day: (i64::MIN, false) }
     }
@@ -171,8 +172,12 @@ impl<'a> Walk<'a> {
     fn next(&mut self) -> Option<i64> {
         while self.at < self.end {
             let (offset, until) = self.zone.held(self.at);
-            assert_eq!(offset % MINUTE, 0, "{} has whole minutes in these years", self.zone.name);
             let clock = self.at + offset;
+            if clock % MINUTE != 0 {
+                // Somewhere in a minute, behind a change by no whole minutes: on to the next.
+                self.at += MINUTE - clock.rem_euclid(MINUTE);
+                continue;
+            }
             let straight = |time: i64| self.at + time < until;
             if self.furthest < clock && straight(DAY) && self.furthest + MINUTE == clock {
                 let today = clock.div_euclid(DAY);
@@ -182,12 +187,15 @@ impl<'a> Walk<'a> {
                     continue;
                 }
             }
-            let minutes = if straight(HOUR) { 60 } else { 1 };
-            for _ in 0..minutes {
+            let hour = self.at + if straight(HOUR) { HOUR } else { MINUTE };
+            while self.at < hour {
                 let at = self.at;
-                self.at += MINUTE;
+                self.at = (at + MINUTE).min(until);
                 if self.fires(at + offset) {
                     return Some(at);
+                }
+                if self.at == until {
+                    break;
                 }
             }
         }

@@ -117,6 +117,13 @@ const POSIX: [&str; 12] = [
     "AAA-1BBB,J60/0,J300/0",
 ];
 
+/// Clocks that are off by seconds, as they were in old times. Not the oracle's business.
+const UNEVEN: [&str; 3] = [
+    "AAA-1:00:30BBB-2:00:10,M3.5.0,M10.5.0/3",
+    "AAA3:30:15BBB,M10.1.0/2:00:40,M4.1.0/3:00:50",
+    "AAA-5:59:59BBB-6:00:01,M4.1.0/0,M9.1.0/0",
+];
+
 /// A zone, and its changes in the years of the tests.
 pub struct Charted {
     pub name: String,
@@ -148,14 +155,15 @@ impl Atlas {
         (instant_of_year(self.source.first_year), END)
     }
 
-    /// Any zone; the odd ones more often. `roll` gives a number below its argument.
-    pub fn any(&mut self, mut roll: impl FnMut(u64) -> u64) -> Rc<Charted> {
+    /// Any zone; the odd ones more often, those that are off by seconds if `uneven` ones will do. `roll` gives a number below its argument.
+    pub fn any(&mut self, uneven: bool, mut roll: impl FnMut(u64) -> u64) -> Rc<Charted> {
         let mut one_of = |count: usize| roll(count as u64) as usize;
         let (first, _) = self.years();
         loop {
             let name = match one_of(20) {
                 0..11 => ODD[one_of(ODD.len())].to_owned(),
                 11..18 => self.names[one_of(self.names.len())].clone(),
+                18 if uneven => UNEVEN[one_of(UNEVEN.len())].to_owned(),
                 _ => POSIX[one_of(POSIX.len())].to_owned(),
             };
             let charted = self.charted.entry(name).or_insert_with_key(|name| {
