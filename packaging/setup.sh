@@ -5,8 +5,10 @@
 #   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl (where
 #               rustup has the musl target, or can add it, that serves too)
 #   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything,
-#               zone files to compare the built-in rules with
+#               zone files to compare the built-in rules with, and, in target/oracle, a Python environment with cronsim to
+#               compare fire times with
 set -eu
+cd "$(dirname "$0")/.."
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
@@ -26,7 +28,25 @@ has debootstrap || need debootstrap
 # The image has no libc: only a static busybox will do, which is not the package `busybox`.
 [ -e /usr/share/doc/busybox-static ] || need busybox-static
 has unshare || need util-linux
-[ -e /usr/share/zoneinfo/Europe/Berlin ] || need tzdata
+[ -e /usr/share/zoneinfo/zone1970.tab ] || need tzdata
+
+cronsim=2.8
+oracle=target/oracle
+knows_cron() {
+	"$oracle/bin/python" -I -c "from importlib.metadata import version; exit(version('cronsim') != '$cronsim')" 2>/dev/null
+}
+# The first that is new enough for cronsim and can make environments.
+find_python() {
+	python=
+	for candidate in python3 /usr/bin/python3; do
+		if "$candidate" -c 'import ensurepip, venv, sys; exit(sys.version_info < (3, 10))' 2>/dev/null; then
+			python=$candidate
+			return
+		fi
+	done
+}
+find_python
+if ! knows_cron && [ -z "$python" ]; then need python3 python3-venv; fi
 
 rebuilds_std() {
 	[ -x /usr/bin/cargo ] && [ -x /usr/bin/rustc ] && has musl-gcc && has ar && has ld.lld &&
@@ -57,6 +77,14 @@ case $missing in *docker.io*) if known docker-cli; then need docker-cli; fi ;; e
 if [ -n "$missing" ]; then
 	# shellcheck disable=SC2086 # a list of names
 	install $missing
+fi
+
+if ! knows_cron; then
+	say "installing cronsim $cronsim in $oracle"
+	find_python
+	[ -n "$python" ] || fail "cronsim needs Python 3.10 or newer with venv and ensurepip"
+	"$python" -m venv --clear "$oracle" && "$oracle/bin/python" -m pip install -q --no-deps "cronsim==$cronsim" </dev/null ||
+		fail "cannot install cronsim $cronsim in $oracle: the tests of schedules need it, nothing else does"
 fi
 
 if has cargo; then

@@ -59,6 +59,9 @@ pub fn read(source: &Source, number: u32, problems: &mut Problems, zones: &mut V
     }
 }
 
+/// So many words of one line that only a shell would understand are told: each costs a count of what stands before it.
+const MOST_WORDS: usize = 100;
+
 /// One line, and where it is.
 #[derive(Clone, Copy)]
 struct Line<'a> {
@@ -292,7 +295,7 @@ impl<'a> Crontab<'a> {
             self.tell(Severity::Error, span(first), "the command's first word is empty");
             return None;
         }
-        for word in shell_words(&words) {
+        for word in shell_words(&words).take(MOST_WORDS) {
             let advice = "write sh -c '…', or SHELL=/bin/sh above the entry";
             let message = format!("'{}' is passed on as it is, no shell reads it: {advice}", word.text);
             self.tell(Severity::Warning, span(word), message);

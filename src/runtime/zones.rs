@@ -27,6 +27,9 @@ const LARGEST: u64 = 256 * 1024;
 /// Zone files are not nested deeper (`America/Argentina/Ushuaia`).
 const DEEPEST: usize = 3;
 
+/// For so many unknown names a near one is looked for: each costs a walk through a thousand files.
+const HINTS: usize = 20;
+
 /// As many links are followed one after the other to a name as the system follows to a file (path_resolution(7)).
 const LINKS: usize = 40;
 
@@ -53,6 +56,8 @@ pub struct Zones {
     localtime: PathBuf,
     known: Table<String, Rc<Zone>>,
     local: Option<Rc<Zone>>,
+    /// How many names are left for which a near one is looked for.
+    hints: usize,
 }
 
 impl Zones {
@@ -63,7 +68,7 @@ impl Zones {
     }
 
     fn new(directory: OsString, tz: Option<OsString>, localtime: PathBuf) -> Zones {
-        Zones { directory: directory.into(), tz, localtime, known: Table::new(), local: None }
+        Zones { directory: directory.into(), tz, localtime, known: Table::new(), local: None, hints: HINTS }
     }
 
     /// The zone of a job: `job` is its own (`timezone:`, `CRON_TZ`), `settings` that of the settings; without
@@ -132,7 +137,7 @@ impl Zones {
         }
     }
 
-    fn find(&self, name: &str) -> Result<Zone, ZonesError> {
+    fn find(&mut self, name: &str) -> Result<Zone, ZonesError> {
         // An area is a directory, and no zone.
         if let Some(path) = file_of(&self.directory, name).filter(|path| !path.is_dir()) {
             if let Some(zone) = read(&path)? {
@@ -140,7 +145,12 @@ impl Zones {
             }
         }
         let zone = iana::zone(name).or_else(|| Zone::from_posix(name).ok());
-        zone.ok_or_else(|| ZonesError::Unknown { name: name.to_owned(), near: nearest(name, self.names()) })
+        zone.ok_or_else(|| ZonesError::Unknown { name: name.to_owned(), near: self.near(name) })
+    }
+
+    fn near(&mut self, name: &str) -> Option<String> {
+        self.hints = self.hints.checked_sub(1)?;
+        nearest(name, self.names())
     }
 
     /// What there are files for, and what is built in; for suggestions only.

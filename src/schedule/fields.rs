@@ -38,6 +38,9 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Vec<ScheduleError>> {
     }
 }
 
+/// So many faults of one schedule are told, and so many remarks: each costs a count of the characters before it.
+const MOST: usize = 100;
+
 struct Reading<'a> {
     text: &'a str,
     expression: Expression,
@@ -48,8 +51,10 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Notes a fault; `None`, for there is no value then.
     fn fault<T>(&mut self, piece: Piece<'_>, fault: Fault) -> Option<T> {
-        let at = self.characters(piece);
-        self.errors.push(ScheduleError { at, fault });
+        if self.errors.len() < MOST {
+            let at = self.characters(piece);
+            self.errors.push(ScheduleError { at, fault });
+        }
         None
     }
 
@@ -250,7 +255,7 @@ impl<'a> Reading<'a> {
         if number == 0 {
             return self.fault(step, Fault::ZeroStep { field: field.name });
         }
-        if number > 1 && number > u32::from(last - first) {
+        if number > 1 && number > u32::from(last - first) && self.remarks.len() < MOST {
             let at = self.characters(item);
             let (name, step) = (field.name, step.text);
             let mut text = format!("{name} step {step} is beyond the range {first}–{last}: only {first} is left");

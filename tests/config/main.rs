@@ -1,5 +1,6 @@
 //! A configuration is read strictly, and everything that is wrong with it is told at once: through `wingmate check`.
 
+mod mutations;
 mod services;
 
 use std::fs;
