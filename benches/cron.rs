@@ -238,13 +238,9 @@ impl Place {
     fn race(&self, rival: &Rival) -> Result<Vec<Duration>> {
         rival.write(&format!("* * * * * {}\n", self.job.join(" ")).repeat(self.jobs))?;
         File::create(self.path("stamps"))?;
-        if until(MINUTE)? < AHEAD {
-            std::thread::sleep(AHEAD);
-        }
+        let minute = full(MINUTE, AHEAD)?;
         let mut running = rival.start(self)?;
-        let ahead = until(MINUTE)?;
-        let minute = wall()? + nanos(ahead);
-        std::thread::sleep(ahead);
+        std::thread::sleep(Duration::from_nanos(minute.saturating_sub(wall()?)));
         let stamps = self.await_stamps(minute);
         stop(&mut running)?;
         stamps
@@ -254,16 +250,13 @@ impl Place {
     fn floor(&self) -> Result<Vec<Duration>> {
         File::create(self.path("stamps"))?;
         let timer = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC)?;
-        if until(SECOND)? < LOOK {
-            std::thread::sleep(LOOK);
-        }
-        let second = wall()? + nanos(until(SECOND)?);
-        let at = Timespec { tv_sec: i64::try_from(second / 1_000_000_000)?, tv_nsec: 0 };
+        let second = full(SECOND, LOOK)?;
+        let at = Timespec { tv_sec: i64::try_from(second / nanos(SECOND))?, tv_nsec: 0 };
         let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: at };
         timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME, &once)?;
         rustix::io::read(&timer, &mut [0; 8])?;
         spawn(&self.job, self.jobs)?;
-        let stamps = self.await_stamps(u64::try_from(at.tv_sec)? * 1_000_000_000);
+        let stamps = self.await_stamps(second);
         reap_all()?;
         stamps
     }
@@ -411,9 +404,13 @@ fn nanos(time: Duration) -> u64 {
     time.as_secs() * 1_000_000_000 + u64::from(time.subsec_nanos())
 }
 
-/// How long it is until the next full minute, or second.
-fn until(step: Duration) -> Result<Duration> {
-    Ok(Duration::from_nanos(nanos(step) - wall()? % nanos(step)))
+/// The next full minute, or second, that is at least so far ahead. The last one is waited for to pass if it isn't.
+fn full(step: Duration, ahead: Duration) -> Result<u64> {
+    let next = || Ok::<u64, Box<dyn std::error::Error>>(wall()?.next_multiple_of(nanos(step)));
+    if next()? < wall()? + nanos(ahead) {
+        std::thread::sleep(ahead);
+    }
+    next()
 }
 
 fn millis(time: Duration) -> f64 {

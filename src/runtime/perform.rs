@@ -37,6 +37,7 @@ impl Loop {
                 }
             }
         }
+        self.first_plan = None;
         // Once for however many units have gone: each time costs a look at every unit.
         if std::mem::take(&mut self.names_changed) {
             self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
@@ -177,7 +178,9 @@ impl Loop {
             None => [prepared.stdin(&self.launcher.null), None, None],
         };
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
-        prepared.start(stdio, line).map_err(|fault| refused(&fault))
+        let started = prepared.start(stdio, line).map_err(|fault| refused(&fault));
+        self.first_plan.get_or_insert(prepared.plan);
+        started
     }
 
     fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {

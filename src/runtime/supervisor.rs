@@ -12,6 +12,7 @@ use super::notify::Notices;
 use super::outputs::Outputs;
 use super::probes::Probes;
 use super::rest::Told;
+use crate::launch::plan::Plan;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
@@ -76,6 +77,9 @@ pub struct Loop {
     pub(super) told: Told,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
+    /// What was launched first of what is to be launched now. While it is there, the next plan's memory needn't be given
+    /// back to the kernel and fetched again: that costs more than a pipe.
+    pub(super) first_plan: Option<Plan>,
     /// Units have gone or have other names.
     pub(super) names_changed: bool,
     /// The status to leave with, once it is decided.
@@ -116,6 +120,7 @@ impl Loop {
             mains: Table::new(),
             told: Told::default(),
             events: vec![Event::Begin],
+            first_plan: None,
             names_changed: false,
             leave: None,
         }))
