@@ -10,6 +10,7 @@ pub mod backoff;
 pub mod daemon;
 pub mod ending;
 pub mod event;
+mod firing;
 mod graph;
 mod halting;
 pub mod job;
@@ -42,23 +43,22 @@ mod world;
 
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
-use crate::model::job::{JobSpec, Missed};
+use crate::model::job::JobSpec;
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
-use crate::schedule::next::latest;
-use crate::schedule::queue::{Firing, Known, Queue};
-use crate::schedule::{Schedule, Timing};
+use crate::schedule::Timing;
+use crate::schedule::queue::Queue;
 use action::{Action, Part};
 use event::Event;
 use graph::Graph;
 use job::Job;
 use main_command::{MainCommand, Treatment};
 use reload::{Reload, Renewal};
-use run::{Errand, Origin};
+use run::Errand;
 use service::Service;
 use shutdown::Shutdown;
 use state::Death;
@@ -178,40 +178,6 @@ impl Supervisor {
         unit
     }
 
-    /// The jobs that are there from the start, and what is due at it.
-    fn enter_jobs(&mut self, jobs: Vec<PlannedJob>, now: Now) {
-        let numbered = || (self.units.len()..).map(number).zip(&jobs);
-        let (mut at_start, mut unknown) = (Vec::new(), Vec::new());
-        for (unit, job) in numbered() {
-            let keeps = job.spec.manner.missed == Missed::Once;
-            let schedule = &job.timing.schedule;
-            let missed = match (schedule, job.last_due) {
-                (Schedule::Cron(expression), Some(last)) if keeps => {
-                    latest(expression, job.timing.zone(), last, now.wall)
-                }
-                _ => None,
-            };
-            let starts = job.spec.manner.on_boot || matches!(schedule, Schedule::Reboot);
-            let errand = |moment, origin| (unit, Errand { moment, origin, tries: 0 });
-            // A run that is made up for is one at start too.
-            at_start.extend(missed.map(|moment| errand(moment, Origin::MadeUp)));
-            at_start.extend((missed.is_none() && starts).then(|| errand(now.wall, Origin::Start)));
-            unknown.extend((keeps && job.last_due.is_none()).then_some(unit));
-        }
-        self.queue.insert(numbered().map(|(unit, job)| (unit, &*job.timing)), now);
-        self.units.extend(jobs.into_iter().map(|job| Unit::Job(Box::new(Job::new(job.spec, job.timing)))));
-        (self.at_start, self.unknown) = (at_start, unknown);
-    }
-
-    /// A job that comes later; it is still to be entered into the queue.
-    fn add_job(&mut self, job: PlannedJob, now: Now) -> UnitId {
-        let unit = self.next_unit();
-        let machine = Job::new(job.spec, job.timing);
-        machine.remember(unit, now.wall, &mut self.actions);
-        self.units.push(Unit::Job(Box::new(machine)));
-        unit
-    }
-
     /// What is to be done now, in order.
     pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
@@ -273,7 +239,7 @@ impl Supervisor {
             }
             Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
-            Event::ClockSet => self.queue.clock_set(now, |job| known(&self.units, job)),
+            Event::ClockSet => self.clock_set(now),
         }
     }
 
@@ -289,9 +255,7 @@ impl Supervisor {
         }
         self.expire(now.mono);
         if self.shutdown.is_none() {
-            for firing in self.queue.due(now, |job| known(&self.units, job)) {
-                self.fire(firing, now);
-            }
+            self.fire_due(now);
         }
         self.go_on_reloading(now);
         if !self.is_stopping() {
@@ -433,19 +397,7 @@ impl Supervisor {
                 Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone => {}
             });
         }
-        for unit in std::mem::take(&mut self.unknown) {
-            self.with_job(unit, |job, actions| job.remember(unit, now.wall, actions));
-        }
-        for (unit, errand) in std::mem::take(&mut self.at_start) {
-            self.with_job(unit, |job, _| job.due(unit, errand, now.mono));
-            self.to_look.push_back(unit);
-        }
-    }
-
-    fn fire(&mut self, firing: Firing, now: Now) {
-        let unit = firing.job;
-        self.with_job(unit, |job, actions| job.fire(unit, firing.scheduled, firing.missed, now, actions));
-        self.to_look.push_back(unit);
+        self.begin_jobs(now);
     }
 
     /// Runs `act` on a unit's machine, then takes note of its new deadline.
@@ -513,12 +465,6 @@ impl Supervisor {
     fn say(&mut self, level: Level, text: String) {
         self.actions.push(Action::Say(Note::new(level, text)));
     }
-}
-
-/// What the queue asks of a job.
-fn known(units: &[Unit], job: UnitId) -> Option<Known> {
-    let job = units.get(job.0 as usize)?.job()?;
-    Some(Known { timing: Rc::clone(&job.timing), last: job.last_moment() })
 }
 
 /// A unit's number is its place in the table; a configuration of four thousand million units doesn't fit anywhere.

@@ -259,11 +259,9 @@ fn check(world: &World, seed: u64, by: Option<Mono>) {
         );
         // Who is down has nothing that runs, and no timer.
         for (unit, machine) in world.supervisor.table() {
-            if let Unit::Service(service) = machine {
-                if service.is_down() {
-                    assert_eq!(service.deadline(), None, "seed {seed}: unit {} is down and waits", unit.0);
-                    assert!(!world.runs(unit), "seed {seed}: unit {} is down and runs: {:?}", unit.0, world.story);
-                }
+            if matches!(machine, Unit::Service(_) | Unit::Job(_)) && machine.is_down() {
+                assert_eq!(machine.deadline(), None, "seed {seed}: unit {} is down and waits", unit.0);
+                assert!(!world.runs(unit), "seed {seed}: unit {} is down and runs: {:?}", unit.0, world.story);
             }
         }
     }

@@ -187,7 +187,9 @@ impl World {
             let end = self.ends.iter().map(|(at, _, _)| *at).min();
             let answer = self.answers.iter().map(|answer| answer.at).min();
             let deadline = self.supervisor.next_deadline();
-            let next = end.into_iter().chain(answer).chain(deadline).min().filter(|at| *at <= until);
+            let beat = self.supervisor.next_beat().map(|at| self.now.mono + at.since(self.now.boot));
+            let run = self.supervisor.next_run().map(|at| self.now.mono + at.since(self.now.wall));
+            let next = [end, answer, deadline, beat, run].into_iter().flatten().min().filter(|at| *at <= until);
             self.jump(next.unwrap_or(until));
             let Some(at) = next else { break };
             let dead: Vec<_> = self.ends.iter().filter(|(time, _, _)| *time <= at).copied().collect();
