@@ -7,12 +7,13 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use wingmate::config::Loaded;
 use wingmate::model::command::ProcessSpec;
-use wingmate::model::job::JobSpec;
+use wingmate::model::job::{JobSpec, Manner, Missed, Overlap, Retries};
 use wingmate::model::moment::Spoken;
 use wingmate::model::service::{Condition, Dependency, Probe, ReadyKind, ServiceSpec};
 use wingmate::runtime::configuration::{load, warn_of_shutdown};
 use wingmate::runtime::rehearsal::Rehearsal;
 use wingmate::runtime::zones::Zones;
+use wingmate::schedule::Schedule;
 use wingmate::sys::stdio;
 use wingmate::text::diagnostic::{Problem, Severity};
 use wingmate::text::json::push_string;
@@ -24,8 +25,8 @@ pub static APPLET: Applet = Applet {
     summary: "validate a configuration, print what it would do",
     usage: "[-c PATH] [--strict] [--format text|json]",
     about: "Reads the configuration as init would, prints every problem with file, line and column to stderr, and to \
-            stdout each service, in the order in which they start, and each cron job as it would be run. Nothing is \
-            started. Besides what init refuses it warns of programs, users and secrets that are not there now.\n\
+            stdout each service, in the order in which they start, and each cron job as it would be run, its schedule \
+            in English besides. Nothing is started. It warns of programs, users and secrets that are not there now, too.\n\
             --format json prints one JSON document to stdout instead: v, ok, problems, units.",
     options: &[
         CONFIG,
@@ -84,8 +85,15 @@ fn rehearse(loaded: &mut Loaded) {
         troubles.extend(rehearsal.troubles(spec).into_iter().map(of_service));
     }
     for (spec, place) in loaded.jobs() {
-        let of_job = |text| (place, format!("cron job '{}': {text}", spec.name));
-        troubles.extend(rehearsal.trouble(&spec.process).map(of_job));
+        // What is wrong with the command's first word has been told already.
+        let process = spec.process();
+        let Some(text) = rehearsal.trouble(&process).filter(|_| !loaded.is_told(place)) else { continue };
+        let first = process.command.first().map(|word| lossy(word)).unwrap_or_default();
+        let user = match rehearsal.is_user(&first) {
+            true => format!("; that is a user, and there is no field for one here: wmexec --user {first} …"),
+            false => String::new(),
+        };
+        troubles.push((place, format!("cron job '{}': {text}{user}", spec.name())));
     }
     loaded.add(Severity::Warning, troubles);
 }
@@ -104,8 +112,16 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
     for (spec, _) in loaded.in_start_order() {
         let _ = writeln!(text, "service {}: {} ({})", spec.name, command(&spec.process), policy(spec));
     }
-    for (spec, _) in loaded.jobs() {
-        let _ = writeln!(text, "job {}: {} at {} ({})", spec.name, command(&spec.process), spec.schedule, timing(spec));
+    for ((spec, _), timing) in loaded.jobs().zip(&loaded.timings) {
+        let schedule = &timing.schedule;
+        let _ = write!(text, "job {}: {} at {}", spec.name(), command(&spec.process()), timing.text);
+        if let Some(description) = schedule.describe() {
+            let _ = write!(text, ", that is {description}");
+        }
+        let _ = match circumstances(spec, schedule, zone_of(loaded, spec)) {
+            none if none.is_empty() => writeln!(text),
+            some => writeln!(text, " ({some})"),
+        };
     }
     print(&APPLET, &text)
 }
@@ -149,12 +165,7 @@ fn policy(spec: &ServiceSpec) -> String {
     if spec.critical {
         parts.push("critical".into());
     }
-    if !spec.depends_on.is_empty() {
-        let mut needs: Vec<String> = spec.depends_on.iter().take(MOST_NEEDS).map(dependency).collect();
-        let more = spec.depends_on.len() - needs.len();
-        needs.extend((more > 0).then(|| format!("{more} more")));
-        parts.push(format!("after {}", needs.join(" and ")));
-    }
+    parts.extend(needs(&spec.depends_on).map(|needs| format!("after {needs}")));
     let extras = spec.extras();
     parts.extend(extras.pre_start.as_ref().map(|hook| format!("first {}", words(&hook.command))));
     parts.extend(extras.ready.as_ref().map(|ready| format!("ready by {}", sign(&ready.kind))));
@@ -169,6 +180,14 @@ fn policy(spec: &ServiceSpec) -> String {
 
 /// As many dependencies are named on a line: there may be a thousand copies of one service.
 const MOST_NEEDS: usize = 8;
+
+/// Dependencies in words, if there are some.
+fn needs(needs: &[Dependency]) -> Option<String> {
+    let mut named: Vec<String> = needs.iter().take(MOST_NEEDS).map(dependency).collect();
+    let more = needs.len() - named.len();
+    named.extend((more > 0).then(|| format!("{more} more")));
+    (!named.is_empty()).then(|| named.join(" and "))
+}
 
 /// `db`, or `db started`: ready is what is usually waited for.
 fn dependency(need: &Dependency) -> String {
@@ -203,16 +222,52 @@ fn secrets(process: &ProcessSpec) -> String {
     }
 }
 
-fn timing(spec: &JobSpec) -> String {
-    let zone = match &spec.timezone {
-        Some(zone) => format!("zone {zone}"),
-        None => "local time".into(),
+/// The zone in force, if the configuration says which.
+fn zone_of<'a>(loaded: &'a Loaded, spec: &'a JobSpec) -> Option<&'a str> {
+    spec.manner.timezone.as_deref().or(loaded.config.settings.timezone.as_deref())
+}
+
+/// In which zone it runs, as whom, and how.
+fn circumstances(spec: &JobSpec, schedule: &Schedule, zone: Option<&str>) -> String {
+    let zone = match (schedule, zone) {
+        // Theirs is no clock on a wall.
+        (Schedule::Every(_) | Schedule::Reboot, _) => String::new(),
+        (Schedule::Cron(_), Some(zone)) => format!("zone {zone}"),
+        (Schedule::Cron(_), None) => "local time".into(),
     };
-    [owner(&spec.process), zone, secrets(&spec.process)]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let manner = &*spec.manner;
+    let mut parts = vec![owner(&manner.process), zone];
+    if manner.on_boot {
+        parts.push("also at start".into());
+    }
+    if manner.missed == Missed::Once {
+        parts.push("what was missed is made up for at start".into());
+    }
+    if manner.overlap != Overlap::Skip {
+        parts.push(format!("overlap {}", manner.overlap.name()));
+    }
+    parts.extend(manner.timeout.map(|timeout| format!("timeout {}", Spoken(timeout))));
+    if !manner.jitter.is_zero() {
+        parts.push(format!("jitter {}", Spoken(manner.jitter)));
+    }
+    if manner.retries.count > 0 {
+        parts.push(format!(
+            "{} after {}",
+            counted(manner.retries.count, "retry", "retries"),
+            Spoken(manner.retries.delay)
+        ));
+    }
+    if manner.critical {
+        parts.push("critical".into());
+    }
+    parts.extend(needs(&manner.depends_on).map(|needs| format!("only with {needs}")));
+    parts.push(secrets(&manner.process));
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
+}
+
+fn counted(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn owner(process: &ProcessSpec) -> String {
@@ -247,12 +302,7 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
                 spec.autostart,
                 spec.critical
             );
-            for need in &spec.depends_on {
-                separate(&mut json);
-                push_text(&mut json, "{\"name\":", Some(&need.name));
-                push_text(&mut json, ",\"condition\":", Some(need.condition.name()));
-                json.push('}');
-            }
+            push_needs(&mut json, &spec.depends_on);
             let extras = spec.extras();
             let ready = extras.ready.as_ref().map(|ready| sign(&ready.kind));
             let health = extras.health.as_ref().map(|health| probe(&health.probe));
@@ -260,15 +310,45 @@ fn document(loaded: &Loaded, ok: bool, nothing: bool) -> String {
             push_text(&mut json, ",\"health\":", health.as_deref());
             json.push('}');
         }
-        for (spec, _) in loaded.jobs() {
-            push_unit(&mut json, "job", &spec.name, &spec.process);
-            push_text(&mut json, ",\"schedule\":", Some(&spec.schedule));
-            push_text(&mut json, ",\"timezone\":", spec.timezone.as_deref());
+        for ((spec, _), timing) in loaded.jobs().zip(&loaded.timings) {
+            push_unit(&mut json, "job", spec.name(), &spec.process());
+            push_text(&mut json, ",\"schedule\":", Some(&timing.text));
+            push_text(&mut json, ",\"description\":", timing.schedule.describe().as_deref());
+            push_text(&mut json, ",\"timezone\":", zone_of(loaded, spec));
+            push_manner(&mut json, &spec.manner);
             json.push('}');
         }
     }
     json.push_str("]}\n");
     json
+}
+
+fn push_needs(json: &mut String, needs: &[Dependency]) {
+    for need in needs {
+        separate(json);
+        push_text(json, "{\"name\":", Some(&need.name));
+        push_text(json, ",\"condition\":", Some(need.condition.name()));
+        json.push('}');
+    }
+}
+
+/// Durations are in seconds.
+fn push_manner(json: &mut String, manner: &Manner) {
+    let timeout = manner.timeout.map_or_else(|| "null".into(), |timeout| timeout.as_secs_f64().to_string());
+    let Retries { count, delay } = manner.retries;
+    let _ = write!(
+        json,
+        ",\"overlap\":\"{}\",\"timeout\":{timeout},\"jitter\":{},\"retries\":{{\"count\":{count},\"delay\":{}}},\
+         \"on_boot\":{},\"missed\":\"{}\",\"critical\":{},\"depends_on\":[",
+        manner.overlap.name(),
+        manner.jitter.as_secs_f64(),
+        delay.as_secs_f64(),
+        manner.on_boot,
+        manner.missed.name(),
+        manner.critical
+    );
+    push_needs(json, &manner.depends_on);
+    json.push(']');
 }
 
 fn push_problem(json: &mut String, problem: &Problem) {

@@ -1,6 +1,7 @@
 //! `wingmate next`: when an expression, or each configured job, fires next.
 
 use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usage};
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 use std::rc::Rc;
@@ -75,7 +76,19 @@ fn run(line: &Line) -> u8 {
     match line.operands() {
         [] => jobs(&line.config(), &wish),
         [text] => expression(&text.to_string_lossy(), &wish),
-        _ => wrong_usage(&APPLET, "next takes one expression; quote it: wingmate next '*/5 * * * *'"),
+        words => wrong_usage(&APPLET, &unquoted(words)),
+    }
+}
+
+/// What is said of several operands: most likely an expression that the shell has split.
+fn unquoted(words: &[OsString]) -> String {
+    let joined = words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    match Schedule::parse(&joined) {
+        Ok(_) => format!("next takes one expression; quote it: wingmate next '{joined}'"),
+        Err(_) => {
+            "next takes one expression; quote it, or the shell makes file names of a *: wingmate next '*/5 * * * *'"
+                .into()
+        }
     }
 }
 
@@ -164,9 +177,8 @@ const PAGE: usize = 64 * 1024;
 /// Prints the times of all rows, in order; of two at the same time that of the upper row first.
 fn show(rows: &mut [Row<'_>], wish: &Wish) -> u8 {
     let mut coming = Agenda::default();
-    for (number, row) in (0..).map(UnitId).zip(&*rows) {
-        row.after(wish.start(&row.zone)).into_iter().for_each(|at| coming.insert(at, number));
-    }
+    let first = |(number, row): (UnitId, &Row<'_>)| row.after(wish.start(&row.zone)).map(|at| (at, number));
+    coming.insert_all((0..).map(UnitId).zip(&*rows).filter_map(first).collect());
     let mut page = String::new();
     while let Some(at) = coming.first() {
         for (at, number) in coming.take_due(at) {
@@ -202,15 +214,15 @@ fn jobs(config: &Path, wish: &Wish) -> u8 {
         fail(&APPLET, &format!("there are no cron jobs (looked in {})", loaded.looked_in));
     }
     let mut rows = Vec::with_capacity(loaded.config.jobs.len());
-    for (job, schedule) in loaded.config.jobs.iter().zip(&loaded.schedules) {
-        let zone = match zones.of_job(job.timezone.as_deref(), default) {
+    for (job, timing) in loaded.config.jobs.iter().zip(&loaded.timings) {
+        let zone = match zones.of_job(job.manner.timezone.as_deref(), default) {
             Ok(zone) => zone,
             Err(error) => return failed(&error.to_string()),
         };
-        if *schedule == Schedule::Reboot {
-            fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name));
+        if timing.schedule == Schedule::Reboot {
+            fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name()));
         }
-        rows.push(Row::new(*schedule, zone, Some(&job.name), wish));
+        rows.push(Row::new(timing.schedule, zone, Some(job.name()), wish));
     }
     show(&mut rows, wish)
 }

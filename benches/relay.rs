@@ -149,7 +149,7 @@ fn relay(format: LogFormat, shared: bool) -> Took {
     outputs.set_names(["web"].into_iter());
     outputs.share(shared);
     let id = UnitId(0);
-    outputs.open(id, "web", None, &poller).expect("the unit's pipes");
+    outputs.open(id, "web", &poller).expect("the unit's pipes");
     let unit = outputs.child_ends(id).expect("the unit is open")[0].as_fd().try_clone_to_owned().expect("a descriptor");
     let (began, before) = (Instant::now(), used());
     let (writer, reader) = (writer(unit), reader(stdout));

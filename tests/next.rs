@@ -226,7 +226,12 @@ fn an_invalid_expression_is_shown_with_all_its_faults() {
 #[test]
 fn wrong_usage_is_told_from_an_invalid_expression() {
     for (args, part) in [
-        (&["*", "*", "*", "*", "*"][..], "quote it"),
+        (&["*", "*", "*", "*", "*"][..], "quote it: wingmate next '* * * * *'\n"),
+        (&["@every", "5m"], "quote it: wingmate next '@every 5m'\n"),
+        (
+            &["bin", "etc", "5", "*", "*"],
+            "quote it, or the shell makes file names of a *: wingmate next '*/5 * * * *'\n",
+        ),
         (&["--from", "yesterday", "@daily"], "'yesterday' is not a time"),
         (&["-n", "0", "@daily"], "a number from 1 on is needed"),
         (&["-n", "many", "@daily"], "a number from 1 on is needed"),

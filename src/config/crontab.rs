@@ -2,38 +2,38 @@
 //! with its place. Schedules are `schedule`'s to read, words `text::words`'.
 
 use super::assignment::{BLANKS, value};
-use super::draft::{Kind, Marks, Unit};
+use super::draft::Kind;
+use super::habits;
 use super::names;
 use super::problems::Problems;
 use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
-use crate::model::command::{ProcessSpec, Variable};
-use crate::model::job::JobSpec;
-use crate::schedule::Schedule;
+use crate::model::job::{JobSpec, Manner};
+use crate::schedule::slips::{Slip, further_fields};
+use crate::schedule::{Fault, Schedule, Timing};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
-use crate::text::words::{Comments, Word, characters, shell_words, split};
+use crate::text::words::{Comments, Word, alike, characters, shell_words, split};
 use memchr::memchr;
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// Reads a crontab; its entries are named by their commands, unique or not.
 pub fn read(source: &Source, number: u32, problems: &mut Problems, zones: &mut Vec<NamedZone>, top: &mut Top) {
-    let mut defaults = top.defaults.for_a(Kind::Job);
-    let mut process = defaults.take_process();
+    let (_, manner) = top.defaults.for_a(Kind::Job).into_manner();
     let mut crontab = Crontab {
         source,
         number,
         problems,
         zones,
-        environ: std::mem::take(&mut process.environ),
-        process,
-        defaults,
+        manner,
+        shared: None,
         shell: None,
-        zone: None,
         known: Index::new(),
-        schedules: Vec::new(),
+        timings: Vec::new(),
     };
     for (number, bytes) in source.lines() {
         let line = match std::str::from_utf8(bytes) {
@@ -80,20 +80,34 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Why there is no schedule; that has been told.
+enum NoSchedule {
+    /// What is behind it may have problems of its own.
+    Faulty,
+    /// The line was meant as something else.
+    NoEntry,
+}
+
+/// The words of an entry's command.
+enum Command<'a> {
+    /// Blanks separate them, and nothing in it means anything else.
+    Plain(&'a str),
+    Words(Vec<Cow<'a, str>>),
+}
+
 /// What holds for the entries below.
 struct Crontab<'a> {
     source: &'a Source,
     number: u32,
     problems: &'a mut Problems,
     zones: &'a mut Vec<NamedZone>,
-    /// What entries have of `defaults:`, the variables aside, which are in `environ`.
-    process: ProcessSpec,
-    defaults: Unit,
-    environ: Vec<Variable>,
+    /// What entries have of `defaults:` and of the lines above them.
+    manner: Manner,
+    /// The same for all entries up to the next such line.
+    shared: Option<Rc<Manner>>,
     shell: Option<String>,
-    zone: Option<String>,
-    /// Those that were read without a remark.
-    schedules: Vec<Schedule>,
+    /// Those that were read without a remark, for one zone.
+    timings: Vec<Rc<Timing>>,
     /// Their numbers, as they were written.
     known: Index<'a>,
 }
@@ -133,20 +147,32 @@ impl<'a> Crontab<'a> {
             Ok(value) => value,
             Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
         };
+        if let Some((severity, of_value, text)) =
+            habits::variable(name, written, &value, self.manner.timezone.is_some())
+        {
+            let span = match of_value {
+                true => line.span(at, written.trim_end_matches(BLANKS).chars().count()),
+                false => line.span(start, name.len()),
+            };
+            self.tell(severity, span, text);
+        }
         match name {
             "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
-                self.zone = Some(value.clone()).filter(|zone| !zone.is_empty());
+                self.manner.timezone = Some(value.clone()).filter(|zone| !zone.is_empty());
+                self.known.clear();
                 let span = line.span(at, written.trim_end_matches(BLANKS).chars().count());
                 let place = Place { source: self.number, span: Some(span) };
-                self.zones.extend(self.zone.clone().map(|name| NamedZone { name, place }));
+                self.zones.extend(self.manner.timezone.clone().map(|name| NamedZone { name, place }));
             }
             _ => {}
         }
-        self.environ.retain(|(other, _)| other != name);
+        self.shared = None;
+        let environ = &mut self.manner.process.environ;
+        environ.retain(|(other, _)| other != name);
         // An empty SHELL or CRON_TZ takes back the one above; any other empty value is one.
         if !(value.is_empty() && matches!(name, "SHELL" | "CRON_TZ")) {
-            self.environ.push((name.into(), value.into()));
+            environ.push((name.into(), value.into()));
         }
     }
 
@@ -156,24 +182,27 @@ impl<'a> Crontab<'a> {
         let written = line.slice(start..end);
         let at = skip(line.text.as_bytes(), end, is_blank);
         let text = line.slice(at..line.text.len()).trim_end();
-        let schedule = self.schedule(line, start, written);
-        let Some((command, name)) = self.command(line, at, text) else {
+        let timing = match self.schedule(line, start, written, text) {
+            Ok(timing) => Some(timing),
+            Err(NoSchedule::Faulty) => None,
             // A line that is no entry at all has one problem, not two.
-            if schedule.is_some() && !self.has_words(text) {
+            Err(NoSchedule::NoEntry) => return None,
+        };
+        let Some((command, name)) = self.command(line, at, (written, text)) else {
+            if timing.is_some() && !self.has_words(text) {
                 self.tell(Severity::Error, line.span(end, 1), "there is no command behind the schedule");
             }
             return None;
         };
-        let process = ProcessSpec { command, environ: self.environ.clone(), ..self.process.clone() };
-        let (shown, timezone) = (single_spaced(written), self.zone.clone());
+        let timing = timing?;
+        let manner = self.shared.get_or_insert_with(|| Rc::new(self.manner.clone()));
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let spec = JobSpec { name, process, schedule: shown, timezone, stop: self.defaults.stop };
-        Some(Found {
-            spec: Job { spec, schedule: Some(schedule?) },
-            name: place,
-            command: place,
-            marks: Marks::default(),
-        })
+        let manner = Rc::clone(manner);
+        let spec = match command {
+            Command::Plain(text) => JobSpec::new(&name, text.split_ascii_whitespace().map(OsStr::new), manner),
+            Command::Words(words) => JobSpec::new(&name, words.iter().map(|word| OsStr::new(&**word)), manner),
+        };
+        Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: None })
     }
 
     /// Whether there is something behind the schedule but a comment.
@@ -181,40 +210,73 @@ impl<'a> Crontab<'a> {
         !text.is_empty() && (self.shell.is_some() || !text.starts_with('#'))
     }
 
-    /// Reads a schedule, or says what is wrong with it. Many entries have the same one.
-    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str) -> Option<Schedule> {
-        if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
-            return Some(*schedule);
+    /// Reads a schedule, or says what is wrong with it.
+    fn schedule(
+        &mut self,
+        line: Line<'a>,
+        at: usize,
+        written: &'a str,
+        behind: &str,
+    ) -> Result<Rc<Timing>, NoSchedule> {
+        if let Some(timing) = self.known.get(written).and_then(|number| self.timings.get(*number)) {
+            return Ok(Rc::clone(timing));
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
             Span::new(line.number, start + chars.start, chars.len())
         };
-        match Schedule::parse(written) {
+        let errors = match Schedule::parse(written) {
             Ok(parsed) => {
+                let timing = Rc::new(Timing::new(single_spaced(written), parsed.schedule));
                 if parsed.remarks.is_empty() {
-                    self.known.insert(written.into(), self.schedules.len());
-                    self.schedules.push(parsed.schedule);
+                    self.known.insert(written.into(), self.timings.len());
+                    self.timings.push(Rc::clone(&timing));
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                Some(parsed.schedule)
+                return Ok(timing);
             }
-            Err(errors) => {
-                for error in errors {
-                    self.tell(Severity::Error, span(error.at.clone()), error.to_string());
-                }
-                None
-            }
+            Err(errors) => errors,
+        };
+        if let Some(text) = habits::no_entry(line.slice(at..line.text.len())) {
+            let first = written.split(BLANKS).next().unwrap_or_default();
+            self.tell(Severity::Error, span(0..first.chars().count()), text);
+            return Err(NoSchedule::NoEntry);
         }
+        let is_whole = |fault: &Fault| matches!(fault, Fault::Slip(_) | Fault::FieldCount(_));
+        let further = further_fields(behind);
+        if further > 0 && !written.starts_with('@') && !errors.iter().any(|error| is_whole(&error.fault)) {
+            let slip = Slip::Seconds(written.split_ascii_whitespace().count() + further);
+            self.tell(Severity::Error, span(0..written.chars().count()), slip.to_string());
+            return Err(NoSchedule::NoEntry);
+        }
+        let whole = errors.iter().any(|error| is_whole(&error.fault));
+        for error in errors {
+            self.tell(Severity::Error, span(error.at.clone()), error.to_string());
+        }
+        Err(if whole { NoSchedule::NoEntry } else { NoSchedule::Faulty })
     }
 
-    /// The command, `text` at byte `at` of the line, and the name that it gives the entry.
-    fn command(&mut self, line: Line<'_>, at: usize, text: &str) -> Option<(Vec<OsString>, String)> {
-        self.user_field(line, at, text);
+    /// The command, `text` at byte `at` of the line behind this schedule, and the name that it gives the entry.
+    fn command<'t>(
+        &mut self,
+        line: Line<'_>,
+        at: usize,
+        (schedule, text): (&str, &'t str),
+    ) -> Option<(Command<'t>, String)> {
+        let no_program = habits::no_program(schedule, text);
+        if let Some((first, message)) = no_program {
+            self.tell(Severity::Warning, line.span(at, first.chars().count()), message);
+        }
+        if self.shell.is_none() && !text.is_empty() && text.bytes().all(is_plain) {
+            return Some((Command::Plain(text), name_of_command(text.split_ascii_whitespace())));
+        }
+        if let Some((place, message)) = alike(text) {
+            self.tell(Severity::Warning, line.span(at + place, 1), message);
+        }
         if let Some(shell) = &self.shell {
-            let command = || [shell, "-c", text].map(OsString::from).to_vec();
+            let command = || Command::Words(vec![Cow::Owned(shell.clone()), "-c".into(), text.into()]);
             return (!text.is_empty()).then(|| (command(), name_of_script(text)));
         }
         let words = match split(text, Comments::Cut) {
@@ -244,26 +306,14 @@ impl<'a> Crontab<'a> {
             self.tell(Severity::Warning, span(first), message);
         }
         let name = name_of_command(words.iter().map(|word| &*word.text));
-        // In its exact size: there may be thousands.
-        let mut command = Vec::with_capacity(words.len());
-        for word in words {
-            let mut text = word.text.into_owned();
-            text.shrink_to_fit();
-            command.push(OsString::from(text));
-        }
-        Some((command, name))
+        Some((Command::Words(words.into_iter().map(|word| word.text).collect()), name))
     }
 }
 
-impl Crontab<'_> {
-    /// `/etc/crontab` has a sixth field, and `root` in it nearly always.
-    fn user_field(&mut self, line: Line<'_>, at: usize, text: &str) {
-        let rest = text.strip_prefix("root").unwrap_or_default();
-        if rest.starts_with(BLANKS) {
-            let advice = "there is no field for a user here; another one's job: wmexec --user USER …";
-            self.tell(Severity::Warning, line.span(at, 4), format!("'root' is taken as the program: {advice}"));
-        }
-    }
+/// What most commands are made of: it isn't quoted, no shell would read it as something else, and no warning is due.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b' ' | b'\t' | b'/' | b'-' | b'.' | b'_' | b':' | b',' | b'@' | b'+' | b'%')
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -15,54 +15,88 @@ use crate::text::near::nearest;
 use crate::text::source::Source;
 use crate::text::words::row;
 use std::ops::Range;
+use std::rc::Rc;
 
 type Services = Vec<Found<ServiceSpec>>;
 
-/// Settles `depends_on` of all services; gives their order of starting, those first that others wait for. It is empty
-/// where nobody waits: the files' order.
+/// Settles `depends_on` of all units; gives the services' order of starting, those first that others wait for. It is
+/// empty where nobody waits: the files' order.
 pub fn settle(top: &mut Top, sources: &[Source], problems: &mut Problems) -> Vec<usize> {
-    if top.services.iter().all(|found| found.marks.needs.is_empty()) {
+    let mut marks = top.services.iter().map(|found| found.marks()).chain(top.jobs.iter().map(|found| found.marks()));
+    if marks.all(|marks| marks.needs.is_empty()) {
         return Vec::new();
     }
-    let jobs: Vec<&str> = top.jobs.iter().map(|found| found.spec.spec.name.as_str()).collect();
-    let names = Names::new(&top.services);
+    let jobs: Vec<&str> = top.jobs.iter().map(|found| found.spec.spec.name()).collect();
+    let (services, names) = (&top.services, Names::new(&top.services));
     let mut edges: Vec<Vec<Edge>> = names.groups.iter().map(|_| Vec::new()).collect();
-    let (mut resolved, mut hints) = (Vec::new(), MOST_HINTS);
-    for (number, found) in top.services.iter().enumerate() {
+    let mut resolving = Resolving { services, names: &names, jobs, hints: MOST_HINTS, sources, problems };
+    let (mut of_services, mut of_jobs) = (Vec::new(), Vec::new());
+    for (number, found) in services.iter().enumerate() {
         let group = names.group_of.get(number).copied().unwrap_or_default();
         // What is wrong is so for all copies, and told of the first.
         let first = names.groups.get(group).is_some_and(|members| members.start == number);
-        for need in &found.marks.needs {
-            let Some(members) = names.meant(&need.name) else {
-                if first {
-                    problems.at(sources, need.place, Severity::Error, unknown(need, &jobs, &names, hints > 0));
-                    hints = hints.saturating_sub(1);
-                }
-                continue;
-            };
-            if first {
-                let target = names.group_of.get(members.start).copied().unwrap_or_default();
-                if let Some(edges) = edges.get_mut(group) {
-                    edges.push(Edge { target, place: need.place });
-                }
+        for need in &found.marks().needs {
+            let Some((target, dependencies)) = resolving.resolve(need, first) else { continue };
+            if let Some(edges) = edges.get_mut(group).filter(|_| first) {
+                edges.push(Edge { target, place: need.place });
             }
-            for needed in top.services.get(members).unwrap_or_default() {
-                let condition = condition(need, &needed.spec);
-                if first {
-                    judge(need, condition, needed, sources, problems);
-                }
-                resolved.push((number, Dependency { name: needed.spec.name.clone(), condition }));
-            }
+            of_services.extend(dependencies.into_iter().map(|dependency| (number, dependency)));
         }
     }
-    let order = Walk::new(&names, &edges).over_all(sources, problems, &top.services);
-    for (number, dependency) in resolved {
+    for (number, found) in top.jobs.iter().enumerate() {
+        for need in &found.marks().needs {
+            let dependencies = resolving.resolve(need, true).map_or_else(Vec::new, |(_, dependencies)| dependencies);
+            of_jobs.extend(dependencies.into_iter().map(|dependency| (number, dependency)));
+        }
+    }
+    let order = Walk::new(&names, &edges).over_all(sources, problems, services);
+    for (number, dependency) in of_services {
         if let Some(found) = top.services.get_mut(number) {
             found.spec.depends_on.push(dependency);
         }
     }
     top.services.iter_mut().for_each(|found| found.spec.depends_on.shrink_to_fit());
+    for (number, dependency) in of_jobs {
+        if let Some(found) = top.jobs.get_mut(number) {
+            Rc::make_mut(&mut found.spec.spec.manner).depends_on.push(dependency);
+        }
+    }
     order
+}
+
+/// Needs become dependencies.
+struct Resolving<'a> {
+    services: &'a Services,
+    names: &'a Names,
+    /// The names of all cron jobs.
+    jobs: Vec<&'a str>,
+    hints: usize,
+    sources: &'a [Source],
+    problems: &'a mut Problems,
+}
+
+impl Resolving<'_> {
+    /// The group of services that is meant, and what has to be so of each of them. `told`: what is wrong is told.
+    fn resolve(&mut self, need: &Need, told: bool) -> Option<(usize, Vec<Dependency>)> {
+        let Some(members) = self.names.meant(&need.name) else {
+            if told {
+                let message = unknown(need, &self.jobs, self.names, self.hints > 0);
+                self.problems.at(self.sources, need.place, Severity::Error, message);
+                self.hints = self.hints.saturating_sub(1);
+            }
+            return None;
+        };
+        let group = self.names.group_of.get(members.start).copied().unwrap_or_default();
+        let needed = self.services.get(members).unwrap_or_default().iter();
+        let dependency = |needed: &Found<ServiceSpec>| {
+            let condition = condition(need, &needed.spec);
+            if told {
+                judge(need, condition, needed, self.sources, self.problems);
+            }
+            Dependency { name: needed.spec.name.clone(), condition }
+        };
+        Some((group, needed.map(dependency).collect()))
+    }
 }
 
 /// A group of services waits for another.
@@ -135,7 +169,7 @@ fn condition(need: &Need, needed: &ServiceSpec) -> Condition {
 fn judge(need: &Need, condition: Condition, needed: &Found<ServiceSpec>, sources: &[Source], problems: &mut Problems) {
     let (name, spec) = (&needed.spec.name, &needed.spec);
     if condition == Condition::Completed && !spec.oneshot && spec.restart == Restart::Always {
-        let place = needed.marks.restart.unwrap_or(needed.name).spoken(sources);
+        let place = needed.marks().restart.unwrap_or(needed.name).spoken(sources);
         let message = format!(
             "'condition: completed' never comes about: '{name}' is no oneshot, and started again whenever it ends \
              ({place})"
@@ -143,7 +177,7 @@ fn judge(need: &Need, condition: Condition, needed: &Found<ServiceSpec>, sources
         problems.at(sources, need.place, Severity::Error, message);
     }
     if !spec.autostart {
-        let place = needed.marks.autostart.unwrap_or(needed.name).spoken(sources);
+        let place = needed.marks().autostart.unwrap_or(needed.name).spoken(sources);
         let message = format!("'{name}' has 'autostart: false' ({place}): this waits until it is started by hand");
         problems.at(sources, need.place, Severity::Warning, message);
     }
@@ -231,8 +265,8 @@ impl<'a> Walk<'a> {
 
 /// Wingmate's own input can be read by one unit: reports every further one, and gives the first.
 pub fn one_stdin(top: &Top, sources: &[Source], problems: &mut Problems) -> Option<Place> {
-    let services = top.services.iter().filter_map(|found| found.marks.stdin);
-    let mut places = services.chain(top.jobs.iter().filter_map(|found| found.marks.stdin));
+    let services = top.services.iter().filter_map(|found| found.marks().stdin);
+    let mut places = services.chain(top.jobs.iter().filter_map(|found| found.marks().stdin));
     let first = places.next()?;
     // Copies of one service stand at one place.
     for other in places {

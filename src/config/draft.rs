@@ -3,12 +3,14 @@
 
 use super::Place;
 use crate::model::command::{Extras, ProcessSpec, Variable};
+use crate::model::job::Manner;
 use crate::model::service::{
     Backoff, Condition, HOOK_TIMEOUT, Health, Hook, MaxRestarts, PIDFILE_TIMEOUT, PidFile, Probe, READY_INTERVAL,
     READY_TIMEOUT, Ready, ReadyKind, Restart, STARTSECS, ServiceExtras, ServiceSpec, StopSpec,
 };
 use crate::schedule::Schedule;
 use crate::text::diagnostic::Span;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,7 +52,8 @@ pub struct Unit {
     pub instances: Option<u32>,
     pub stop: StopSpec,
     pub schedule: Option<(String, Schedule)>,
-    pub timezone: Option<String>,
+    /// Of a job: how it is run. Process, stop, criticality and codes are above.
+    pub manner: Manner,
 }
 
 /// What `ready:` says.
@@ -102,6 +105,8 @@ pub struct Marks {
     pub restart: Option<Place>,
     /// Of `stdin: inherit`.
     pub stdin: Option<Place>,
+    /// Of `missed: once`.
+    pub missed: Option<Place>,
 }
 
 impl Unit {
@@ -130,13 +135,19 @@ impl Unit {
             instances: None,
             stop: StopSpec::default(),
             schedule: None,
-            timezone: None,
+            manner: Manner::default(),
         }
     }
 
     /// The same for another unit to begin with.
     pub fn for_a(&self, kind: Kind) -> Unit {
-        Unit { kind, ..self.clone() }
+        let mut unit = Unit { kind, ..self.clone() };
+        if kind == Kind::Job {
+            // Of what both have, defaults mean the services': a job that fails is no reason for all to stop.
+            unit.critical = false;
+            unit.extras.success_codes = None;
+        }
+        unit
     }
 
     /// Lets go of the defaults that don't fit to what the unit says itself. `own`: whether it has that key.
@@ -210,6 +221,15 @@ impl Unit {
             depends_on: Vec::new(),
             extras: (extras != ServiceExtras::default()).then(|| Box::new(extras)),
         }
+    }
+
+    /// How the job that it is runs, its command aside, which comes too.
+    pub fn into_manner(mut self) -> (Vec<OsString>, Manner) {
+        let mut process = self.take_process();
+        let command = std::mem::take(&mut process.command);
+        let success_codes = self.extras.success_codes.filter(|codes| *codes != [0]);
+        let (stop, critical) = (self.stop, self.critical);
+        (command, Manner { process, stop, critical, success_codes, ..self.manner })
     }
 
     /// What defaults say of services that run on isn't meant for one that runs once. `own`: whether the unit itself

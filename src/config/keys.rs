@@ -5,6 +5,7 @@ use super::draft::Unit;
 use super::reading::Key;
 use super::schema::{self, Top};
 use crate::model::settings::{Level, LogFormat};
+use std::path::PathBuf;
 
 /// A row. What the manual alone needs stays out of the binary that runs.
 macro_rules! key {
@@ -18,13 +19,15 @@ macro_rules! key {
     };
 }
 
+mod job;
 mod probes;
 mod process;
 mod service;
 
+pub use job::{JOB, RETRIES};
 pub use probes::{HEALTH, READY};
 pub use process::{PROCESS, SECRET};
-pub use service::{BACKOFF, HOOK, JOB, MAX_RESTARTS, NEED, SERVICE, STOP};
+pub use service::{BACKOFF, HOOK, MAX_RESTARTS, NEED, SERVICE, STOP};
 
 /// At the top of the file.
 pub const TOP: &[Key<Top>] = &[
@@ -70,6 +73,13 @@ pub const TOP: &[Key<Top>] = &[
         default: "TZ, else /etc/localtime, else UTC",
         meaning: "the zone of schedules that name none: an IANA name or a POSIX string",
         read: |field, top| top.settings.timezone = schema::zone(field).or(top.settings.timezone.take()),
+    },
+    key! {
+        name: "state",
+        kind: "path",
+        default: "none",
+        meaning: "a directory, in a volume, that keeps when jobs with missed: once were last due",
+        read: |field, top| set_some(&mut top.settings.state, field.word("a path").map(PathBuf::from)),
     },
 ];
 

@@ -12,6 +12,7 @@ mod crontab;
 mod dependencies;
 mod draft;
 mod env_file;
+mod habits;
 pub mod keys;
 mod names;
 mod problems;
@@ -26,7 +27,7 @@ mod yaml;
 use crate::model::Config;
 use crate::model::job::JobSpec;
 use crate::model::service::ServiceSpec;
-use crate::schedule::Schedule;
+use crate::schedule::Timing;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 use draft::Marks;
@@ -34,6 +35,7 @@ use env_file::EnvFiles;
 pub use env_file::{Fetch, Fetched, Unread};
 use problems::Problems;
 pub use service_dir::{Program, ProgramKind};
+use std::rc::Rc;
 
 /// The files of a configuration, as they were found.
 #[derive(Debug, Default)]
@@ -54,8 +56,8 @@ pub struct Sources {
 pub struct Loaded {
     /// Only to be used unless it [`Loaded::failed`].
     pub config: Config,
-    /// The schedules of `config.jobs`, in the same order: read once, here.
-    pub schedules: Vec<Schedule>,
+    /// When each of `config.jobs` runs, in the same order.
+    pub timings: Vec<Rc<Timing>>,
     /// In the order of files and lines.
     pub problems: Vec<Problem>,
     /// Every zone that is named, once for each place: whether it exists is for the caller to find out.
@@ -101,7 +103,7 @@ impl Place {
 /// A job with its schedule, as far as that could be read.
 pub struct Job {
     pub spec: JobSpec,
-    pub schedule: Option<Schedule>,
+    pub timing: Option<Rc<Timing>>,
 }
 
 /// A specification and where it came from.
@@ -112,7 +114,15 @@ pub struct Found<T> {
     /// Where its command stands.
     pub command: Place,
     /// What is looked at when all are known.
-    marks: Marks,
+    /// Boxed: ten thousand entries of a crontab have none.
+    marks: Option<Box<Marks>>,
+}
+
+impl<T> Found<T> {
+    fn marks(&self) -> &Marks {
+        static NONE: Marks = Marks { needs: Vec::new(), autostart: None, restart: None, stdin: None, missed: None };
+        self.marks.as_deref().unwrap_or(&NONE)
+    }
 }
 
 impl Loaded {
@@ -162,6 +172,14 @@ impl Loaded {
         self.config.jobs.iter().zip(self.job_places.iter().copied())
     }
 
+    /// Whether something was said of what stands in this place.
+    pub fn is_told(&self, place: Place) -> bool {
+        let file = self.sources.get(place.source as usize).map(|source| &*source.file);
+        let at = |span: Option<Span>| span.map(|span| span.at);
+        let here = |problem: &Problem| at(problem.span) == at(place.span) && Some(&*problem.file) == file;
+        place.span.is_some() && self.problems.iter().any(here)
+    }
+
     /// Adds problems that were found later, where they belong.
     pub fn add(&mut self, severity: Severity, found: impl IntoIterator<Item = (Place, String)>) {
         let mut problems = Problems::default();
@@ -209,10 +227,22 @@ pub fn read(given: Sources, fetch: Fetch) -> Loaded {
     sources.extend(env.into_sources());
     names::settle(&mut top, yaml_services, yaml_jobs, &sources, &mut problems);
     let order = dependencies::settle(&mut top, &sources, &mut problems);
+    state_is_named(&top, &sources, &mut problems);
     let stdin = dependencies::one_stdin(&top, &sources, &mut problems);
     let problems = problems.sorted(&sources);
     let looked_in = given.looked_in;
     loaded(top, Loaded { problems, zones, sources, looked_in, order, stdin, ..Loaded::default() })
+}
+
+/// What is to be remembered needs a place.
+fn state_is_named(top: &schema::Top, sources: &[Source], problems: &mut Problems) {
+    if top.settings.state.is_some() {
+        return;
+    }
+    for place in top.jobs.iter().filter_map(|found| found.marks().missed) {
+        let message = "'missed: once' needs the setting 'state', a directory that outlives the container (a volume)";
+        problems.at(sources, place, Severity::Error, message);
+    }
 }
 
 fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
@@ -222,9 +252,9 @@ fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
     loaded.config.services = top.services.into_iter().map(|found| found.spec).collect();
     loaded.config.services.shrink_to_fit();
     // A job without schedule is an error that has been told.
-    top.jobs.retain(|found| found.spec.schedule.is_some());
+    top.jobs.retain(|found| found.spec.timing.is_some());
     loaded.job_places = top.jobs.iter().map(|found| found.command).collect();
-    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule).collect();
+    loaded.timings = top.jobs.iter().filter_map(|found| found.spec.timing.clone()).collect();
     loaded.config.jobs = top.jobs.into_iter().map(|found| found.spec.spec).collect();
     loaded.config.jobs.shrink_to_fit();
     loaded

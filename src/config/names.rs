@@ -4,11 +4,13 @@
 use super::Place;
 use super::problems::Problems;
 use super::schema::Top;
+use crate::model::job::JobSpec;
 use crate::model::service::ServiceSpec;
 use crate::model::unit::{MAIN, WINGMATE};
 use crate::text::diagnostic::Severity;
 use crate::text::index::Index;
 use crate::text::source::Source;
+use std::fmt::Write;
 
 /// Settles the names of all units. The first `yaml_services` services and `yaml_jobs` jobs are from YAML.
 pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[Source], problems: &mut Problems) {
@@ -17,11 +19,11 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
     let (in_yaml, in_directory) = top.services.split_at(yaml_services.min(top.services.len()));
     let yaml_jobs = yaml_jobs.min(top.jobs.len());
     let (jobs, entries) = top.jobs.split_at_mut(yaml_jobs);
-    let services = in_yaml.iter().flat_map(|found| of_service(&found.spec).map(|name| (name, found.name)));
-    let jobs = jobs.iter().map(|found| (&found.spec.spec.name, found.name));
-    let programs = in_directory.iter().map(|found| (&found.spec.name, found.name));
+    let services = in_yaml.iter().flat_map(|found| of_service(&found.spec).map(|name| (name.as_str(), found.name)));
+    let jobs = jobs.iter().map(|found| (found.spec.spec.name(), found.name));
+    let programs = in_directory.iter().map(|found| (found.spec.name.as_str(), found.name));
     for (name, place) in services.chain(jobs).chain(programs) {
-        match taken.get(name.as_str()).and_then(|first| places.get(*first)) {
+        match taken.get(name).and_then(|first| places.get(*first)) {
             None => {
                 taken.insert(name.into(), places.len());
                 places.push(place);
@@ -29,7 +31,7 @@ pub fn settle(top: &mut Top, yaml_services: usize, yaml_jobs: usize, sources: &[
             Some(first) => clash(name, place, *first, sources, problems),
         }
     }
-    give_way(entries.iter_mut().map(|found| &mut found.spec.spec.name), taken);
+    give_way(entries.iter_mut().map(|found| &mut found.spec.spec), taken);
 }
 
 /// The name of a service; the first of several copies also takes the one that they have together.
@@ -50,27 +52,35 @@ fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &
 }
 
 /// Adds `-2`, `-3` … to names that are taken, in file order.
-fn give_way<'a>(names: impl Iterator<Item = &'a mut String>, taken: Index<'_>) {
+fn give_way<'a>(entries: impl Iterator<Item = &'a mut JobSpec>, taken: Index<'_>) {
     // Names with the number that an entry of that name gets next: all below it are taken, so that ten thousand
     // entries of one command aren't a search each, and the names that are made needn't be kept.
     let mut next = taken;
     next.values_mut().for_each(|number| *number = FIRST);
     next.extend([MAIN, WINGMATE].map(|own| (own.into(), FIRST)));
-    for name in names {
-        match next.get(name.as_str()).copied() {
-            None if !is_made(name, &next) => drop(next.insert(name.clone().into(), FIRST)),
-            number => {
-                let mut number = number.unwrap_or(FIRST);
-                let numbered = |number| format!("{name}-{number}");
-                let mut free = numbered(number);
-                while next.contains_key(free.as_str()) {
-                    number = number.saturating_add(1);
-                    free = numbered(number);
-                }
-                free.shrink_to_fit();
-                next.insert(std::mem::replace(name, free).into(), number.saturating_add(1));
+    let mut numbered = String::new();
+    for spec in entries {
+        let name = spec.name();
+        let known = next.get(name).copied();
+        if known.is_none() && !is_made(name, &next) {
+            next.insert(name.to_owned().into(), FIRST);
+            continue;
+        }
+        let mut number = known.unwrap_or(FIRST);
+        loop {
+            numbered.clear();
+            numbered.push_str(name);
+            let _ = write!(numbered, "-{number}");
+            number = number.saturating_add(1);
+            if !next.contains_key(numbered.as_str()) {
+                break;
             }
         }
+        match next.get_mut(name) {
+            Some(next) => *next = number,
+            None => drop(next.insert(name.to_owned().into(), number)),
+        }
+        *spec = spec.renamed(&numbered);
     }
 }
 
@@ -104,6 +114,7 @@ fn is_allowed(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::rc::Rc;
 
     #[test]
     fn entries_are_named_by_their_command() {
@@ -125,9 +136,10 @@ mod tests {
 
     #[test]
     fn taken_names_get_numbers() {
-        let mut names: Vec<String> =
-            ["a", "a", "a-2", "web", "a", "main", "wingmate", "a-2"].iter().map(|name| (*name).into()).collect();
-        give_way(names.iter_mut(), Index::from([("web".into(), 0)]));
+        let entry = |name: &str| JobSpec::new(name, std::iter::empty(), Rc::default());
+        let mut entries = ["a", "a", "a-2", "web", "a", "main", "wingmate", "a-2"].map(entry);
+        give_way(entries.iter_mut(), Index::from([("web".into(), 0)]));
+        let names: Vec<&str> = entries.iter().map(JobSpec::name).collect();
         assert_eq!(names, ["a", "a-2", "a-2-2", "web-2", "a-3", "main-2", "wingmate-2", "a-2-3"]);
     }
 }

@@ -17,12 +17,14 @@ use super::verify;
 use super::yaml::{Entry, Node, Value};
 use super::{Found, Job, NamedZone, Place};
 use crate::model::command::Stdin;
-use crate::model::job::JobSpec;
+use crate::model::job::{JobSpec, Missed};
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Settings;
 use crate::model::unit::check_name;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Timing};
 use crate::text::diagnostic::Span;
+use std::ffi::OsString;
+use std::rc::Rc;
 
 /// What the files say together, as far as it was read.
 pub struct Top {
@@ -150,6 +152,7 @@ fn service(
         autostart: place("autostart"),
         restart: place("restart").or(place("autorestart")),
         stdin: place("stdin").filter(|_| unit.process.extras().stdin == Stdin::Inherit),
+        missed: None,
         needs: std::mem::take(&mut unit.needs),
     };
     let count = unit.instances;
@@ -165,19 +168,25 @@ pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
             let message = format!("{} has no schedule", reading.what);
             reading.error(entry.span, message);
         }
-        let process = unit.take_process();
-        let stdin = seen.place("stdin").filter(|_| process.extras().stdin == Stdin::Inherit);
-        let marks = Marks { stdin: stdin.map(|span| reading.place(span)), ..Marks::default() };
-        let (text, schedule) = unit.schedule.take().unzip();
-        let (name, schedule_text) = (String::from(&*entry.key), text.unwrap_or_default());
-        let spec = JobSpec { name, process, schedule: schedule_text, timezone: unit.timezone, stop: unit.stop };
-        top.jobs.push(found(reading, entry, &seen, Job { spec, schedule }, marks));
+        verify::job(reading, &unit, &seen);
+        let place = |key| seen.place(key).map(|span| reading.place(span));
+        let marks = Marks {
+            stdin: place("stdin").filter(|_| unit.process.extras().stdin == Stdin::Inherit),
+            missed: place("missed").filter(|_| unit.manner.missed == Missed::Once),
+            needs: std::mem::take(&mut unit.needs),
+            ..Marks::default()
+        };
+        let timing = unit.schedule.take().map(|(text, schedule)| Rc::new(Timing::new(text, schedule)));
+        let (command, manner) = unit.into_manner();
+        let words = command.iter().map(OsString::as_os_str);
+        let spec = JobSpec::new(&entry.key, words, Rc::new(manner));
+        top.jobs.push(found(reading, entry, &seen, Job { spec, timing }, marks));
     });
 }
 
 fn found<T>(reading: &Reading<'_>, entry: &Entry, seen: &Seen, spec: T, marks: Marks) -> Found<T> {
     let command = reading.place(seen.place("command").unwrap_or(entry.span));
-    Found { spec, name: reading.place(entry.span), command, marks }
+    Found { spec, name: reading.place(entry.span), command, marks: Some(Box::new(marks)) }
 }
 
 /// A map of names to services or jobs.

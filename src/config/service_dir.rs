@@ -1,6 +1,6 @@
 //! The directory `service/`: every executable file directly in it is a service, named by its file name.
 
-use super::draft::{Kind, Marks, Unit};
+use super::draft::{Kind, Unit};
 use super::problems::Problems;
 use super::{Found, Place};
 use crate::model::service::ServiceSpec;
@@ -71,5 +71,5 @@ pub fn read(program: &Program, place: Place, defaults: &Unit, problems: &mut Pro
     }
     let mut unit = defaults.for_a(Kind::Service);
     unit.process.command = vec![program.path.clone().into_os_string()];
-    Some(Found { spec: unit.into_service(name.into_owned()), name: place, command: place, marks: Marks::default() })
+    Some(Found { spec: unit.into_service(name.into_owned()), name: place, command: place, marks: None })
 }

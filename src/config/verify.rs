@@ -2,7 +2,9 @@
 
 use super::draft::Unit;
 use super::reading::{Reading, Seen};
+use crate::model::job::Missed;
 use crate::model::service::Restart;
+use crate::schedule::Schedule;
 use crate::text::diagnostic::Severity;
 
 /// Looks at a service as a whole, and settles when it is restarted.
@@ -13,6 +15,20 @@ pub fn service(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
     if unit.critical && !unit.autostart {
         let message = "'critical: true' with 'autostart: false': it is critical only once it is started by hand";
         clash(reading, seen, ["critical", "autostart"], Severity::Warning, message);
+    }
+}
+
+/// Looks at a job as a whole.
+pub fn job(reading: &mut Reading<'_>, unit: &Unit, seen: &Seen) {
+    let by_the_clock = matches!(unit.schedule, Some((_, Schedule::Cron(_))) | None);
+    if unit.manner.missed == Missed::Once && !by_the_clock {
+        let message =
+            "'missed: once' is for schedules by the clock; '@every' and '@reboot' count from wingmate's start";
+        clash(reading, seen, ["schedule", "missed"], Severity::Error, message);
+    }
+    if unit.manner.on_boot && matches!(unit.schedule, Some((_, Schedule::Reboot))) {
+        let message = "'on_boot: true' says nothing new: '@reboot' is the run at start already";
+        clash(reading, seen, ["schedule", "on_boot"], Severity::Warning, message);
     }
 }
 

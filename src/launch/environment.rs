@@ -5,6 +5,12 @@ use crate::model::command::{InheritEnv, Variable};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+/// A variable that belongs to somebody else: a start copies each one once only, into what the kernel is given.
+pub type Lent<'a> = (&'a OsStr, &'a OsStr);
+
+/// Room for what comes on top of what is inherited, so that it needn't be moved for that.
+const ROOM: usize = 8;
+
 /// Where programs are searched when the environment has no `PATH`.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -17,14 +23,19 @@ pub fn for_units(found: impl IntoIterator<Item = Variable>) -> Vec<Variable> {
 }
 
 /// What is passed on of the environment that was found.
-pub fn inherited(found: &[Variable], which: &InheritEnv) -> Vec<Variable> {
-    match which {
-        InheritEnv::All => found.to_vec(),
-        InheritEnv::Nothing => Vec::new(),
-        InheritEnv::Only(names) => {
-            found.iter().filter(|(name, _)| names.iter().any(|wanted| stands_for(wanted, name))).cloned().collect()
-        }
-    }
+pub fn inherited<'a>(found: &'a [Variable], which: &InheritEnv) -> Vec<Lent<'a>> {
+    let is_passed_on = |name: &OsStr| match which {
+        InheritEnv::All => true,
+        InheritEnv::Nothing => false,
+        InheritEnv::Only(names) => names.iter().any(|wanted| stands_for(wanted, name)),
+    };
+    let mut lent = Vec::with_capacity(found.len() + ROOM);
+    lent.extend(found.iter().map(lend).filter(|(name, _)| is_passed_on(name)));
+    lent
+}
+
+fn lend((name, value): &Variable) -> Lent<'_> {
+    (name, value)
 }
 
 /// `AWS_*` stands for every name that begins so.
@@ -36,7 +47,11 @@ fn stands_for(wanted: &str, name: &OsStr) -> bool {
 }
 
 /// Puts the layers over what is inherited; the later one wins. A variable that is there already keeps its place.
-pub fn merge(mut environment: Vec<Variable>, person: Option<&Person>, layers: &[&[Variable]]) -> Vec<Variable> {
+pub fn merge<'a>(
+    mut environment: Vec<Lent<'a>>,
+    person: Option<&'a Person>,
+    layers: &[&'a [Variable]],
+) -> Vec<Lent<'a>> {
     if let Some(person) = person {
         become_person(&mut environment, person);
     }
@@ -47,35 +62,35 @@ pub fn merge(mut environment: Vec<Variable>, person: Option<&Person>, layers: &[
 }
 
 /// `HOME` and `SHELL` are the user's; `USER` and `LOGNAME` too, or nobody's for a number without a name.
-fn become_person(environment: &mut Vec<Variable>, person: &Person) {
+fn become_person<'a>(environment: &mut Vec<Lent<'a>>, person: &'a Person) {
     set(environment, OsStr::new("HOME"), &person.home);
     set(environment, OsStr::new("SHELL"), &person.shell);
     match &person.name {
         Some(name) => ["USER", "LOGNAME"].iter().for_each(|key| set(environment, OsStr::new(key), name)),
-        None => environment.retain(|(key, _)| key != "USER" && key != "LOGNAME"),
+        None => environment.retain(|(key, _)| *key != "USER" && *key != "LOGNAME"),
     }
 }
 
-fn set(environment: &mut Vec<Variable>, name: &OsStr, value: &OsStr) {
-    match environment.iter().position(|(key, _)| key == name) {
-        None => environment.push((name.to_owned(), value.to_owned())),
+fn set<'a>(environment: &mut Vec<Lent<'a>>, name: &'a OsStr, value: &'a OsStr) {
+    match environment.iter().position(|(key, _)| *key == name) {
+        None => environment.push((name, value)),
         Some(first) => {
             let mut place = 0;
             // A name that was found twice is one variable from now on.
             environment.retain(|(key, _)| {
                 place += 1;
-                key != name || place == first + 1
+                *key != name || place == first + 1
             });
             if let Some(variable) = environment.get_mut(first) {
-                variable.1 = value.to_owned();
+                variable.1 = value;
             }
         }
     }
 }
 
 /// The value of a variable; of two, the first, as getenv(3).
-pub fn get<'a>(environment: &'a [Variable], name: &str) -> Option<&'a OsStr> {
-    environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_os_str())
+pub fn get<'a>(environment: &[Lent<'a>], name: &str) -> Option<&'a OsStr> {
+    environment.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
 }
 
 #[cfg(test)]
@@ -84,6 +99,14 @@ mod tests {
 
     fn variables(text: &str) -> Vec<Variable> {
         text.split_whitespace().filter_map(|word| word.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
+    }
+
+    fn owned(environment: &[Lent<'_>]) -> Vec<Variable> {
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn merge(base: Vec<Variable>, person: Option<&Person>, layers: &[&[Variable]]) -> Vec<Variable> {
+        owned(&super::merge(inherited(&base, &InheritEnv::All), person, layers))
     }
 
     fn person(name: Option<&str>) -> Person {
@@ -97,7 +120,7 @@ mod tests {
         assert_eq!(merged, variables("A=1 HOME=/root B=4 A=3 USER=root LOGNAME=root C=7"));
         assert_eq!(merge(base.clone(), None, &[&variables("A=9")])[..2], variables("A=9 HOME=/root"));
         assert_eq!(merge(base.clone(), None, &[&variables("A=9")]).len(), 5);
-        assert_eq!(get(&base, "A"), Some(OsStr::new("1")));
+        assert_eq!(get(&inherited(&base, &InheritEnv::All), "A"), Some(OsStr::new("1")));
     }
 
     #[test]
@@ -128,7 +151,7 @@ mod tests {
             (only(&["*"]), "AWS_KEY=1 AWS_=2 AWS=3 PATH=/bin A=4 A=5 aws_key=6"),
         ];
         for (which, expected) in rows {
-            assert_eq!(inherited(&found, &which), variables(expected), "{which:?}");
+            assert_eq!(owned(&inherited(&found, &which)), variables(expected), "{which:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 //! Built from a unit's definition at each start, performed by `sys::spawn` (a child) or `sys::exec` (in place).
 
 use super::accounts::{AccountError, Accounts, Gid, Target, Uid};
-use super::environment::{self, DEFAULT_PATH};
+use super::environment::{self, DEFAULT_PATH, Lent};
 use super::step::{Limit, Step};
 use crate::model::capability::Capabilities;
 use crate::model::command::{Extras, ProcessSpec, Resource, Rlimit, Session, Variable};
@@ -118,6 +118,11 @@ impl Plan {
         let inherited = environment::inherited(context.environment, &extras.inherit_env);
         let variables = environment::merge(inherited, target.person.as_ref(), &layers);
         let path = environment::get(&variables, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
+        let mut envp = Vec::with_capacity(variables.len());
+        for variable in &variables {
+            envp.push(joined(variable)?);
+        }
+        let candidates = candidates(program, path)?;
         let (steps, notices) = steps(spec, context, target)?;
         Ok(Plan {
             argv: spec
@@ -125,9 +130,9 @@ impl Plan {
                 .iter()
                 .map(|word| cstring(word.as_bytes(), || Place::Command))
                 .collect::<Result<_, _>>()?,
-            candidates: candidates(program, path)?,
+            candidates,
             searched: is_name(program),
-            envp: variables.iter().map(variable).collect::<Result<_, _>>()?,
+            envp,
             steps,
             notices,
         })
@@ -235,12 +240,13 @@ fn is_name(program: &OsStr) -> bool {
     !program.is_empty() && !program.as_bytes().contains(&b'/')
 }
 
-fn variable((name, value): &Variable) -> Result<CString, PlanError> {
+fn joined((name, value): &Lent<'_>) -> Result<CString, PlanError> {
+    // The NUL has its place too.
     let mut joined = Vec::with_capacity(name.len() + value.len() + 2);
     joined.extend_from_slice(name.as_bytes());
     joined.push(b'=');
     joined.extend_from_slice(value.as_bytes());
-    cstring(&joined, || Place::Variable(name.to_string_lossy().into_owned()))
+    CString::new(joined).map_err(|_| PlanError::Nul(Place::Variable(name.to_string_lossy().into_owned())))
 }
 
 fn cstring(bytes: &[u8], place: impl FnOnce() -> Place) -> Result<CString, PlanError> {

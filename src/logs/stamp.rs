@@ -30,7 +30,7 @@ impl Stream {
 }
 
 /// Foreground colours (ECMA-48 SGR) that can be read on dark and on light; the first half is used first.
-const COLOURS: [u8; 12] = [36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91];
+pub const COLOURS: [u8; 12] = [36, 33, 32, 35, 34, 31, 96, 93, 92, 95, 94, 91];
 
 /// The colour of a name: one that `taken` doesn't have, if there is one; the same in every run with the same names.
 pub fn colour(name: &str, taken: &[u8]) -> u8 {

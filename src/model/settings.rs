@@ -1,5 +1,6 @@
 //! What holds for wingmate as a whole.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ pub struct Settings {
     pub shutdown_delay: Duration,
     /// The zone of jobs that name none: an IANA name or a POSIX string; `None`: `TZ`, `/etc/localtime`, UTC.
     pub timezone: Option<String>,
+    /// Where jobs with `missed: once` keep when they were last due.
+    pub state: Option<PathBuf>,
 }
 
 /// How lines leave wingmate.
@@ -33,6 +36,7 @@ impl Default for Settings {
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             shutdown_delay: Duration::ZERO,
             timezone: None,
+            state: None,
         }
     }
 }

@@ -131,16 +131,47 @@ impl<T: Ord + Copy> Agenda<T> {
         }
     }
 
+    /// Enters all of these, in any order; none is there yet. What is there moves once, not for each.
+    pub fn insert_all(&mut self, mut items: Vec<(T, UnitId)>) {
+        items.sort_unstable();
+        let (Some(filler), mut old) = (items.last().copied(), self.items.len()) else { return };
+        self.items.resize(old + items.len(), filler);
+        // From the end: the later of the last ones that are left goes to the last place that is left.
+        let mut place = self.items.len();
+        while let Some(new) = items.last().copied() {
+            place -= 1;
+            let before = old.checked_sub(1).and_then(|last| self.items.get(last)).copied();
+            let later = match before {
+                Some(item) if item > new => {
+                    old -= 1;
+                    item
+                }
+                Some(_) | None => {
+                    items.pop();
+                    new
+                }
+            };
+            if let Some(slot) = self.items.get_mut(place) {
+                *slot = later;
+            }
+        }
+    }
+
+    /// Takes out all of these units, which are in order, at all times.
+    pub fn forget_all(&mut self, units: &[UnitId]) {
+        self.items.retain(|(_, unit)| units.binary_search(unit).is_err());
+    }
+
+    /// Every item, earliest first.
+    pub fn iter(&self) -> impl Iterator<Item = (T, UnitId)> {
+        self.items.iter().copied()
+    }
+
     /// Takes a unit out at a time.
     pub fn remove(&mut self, at: T, unit: UnitId) {
         if let Ok(place) = self.items.binary_search(&(at, unit)) {
             self.items.remove(place);
         }
-    }
-
-    /// Takes a unit out at all times.
-    pub fn forget(&mut self, unit: UnitId) {
-        self.items.retain(|(_, other)| *other != unit);
     }
 
     /// The earliest time.
@@ -199,7 +230,21 @@ mod tests {
         agenda.remove(20, UnitId(1));
         assert_eq!(agenda.first(), Some(20));
         agenda.remove(20, UnitId(3));
-        agenda.forget(UnitId(1));
+        agenda.forget_all(&[UnitId(1)]);
         assert_eq!(agenda.first(), None);
+    }
+
+    #[test]
+    fn many_at_once_come_to_where_each_alone_would() {
+        let item = |number: u32| (number * 37 % 101, UnitId(number));
+        for split in [0, 1, 40, 99, 100] {
+            let (mut one_by_one, mut at_once) = (Agenda::default(), Agenda::default());
+            for (at, unit) in (0..100).map(item) {
+                one_by_one.insert(at, unit);
+            }
+            at_once.insert_all((0..split).map(item).collect());
+            at_once.insert_all((split..100).map(item).collect());
+            assert!(at_once.iter().eq(one_by_one.iter()), "{split}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! From a command line to the running loop: what has to be so before the first unit starts, in order.
 
 use super::configuration::{self, Loaded};
+use super::last_due::LastDue;
 use super::launcher::Launcher;
 use super::outputs::{self, Outputs};
 use super::supervisor::Loop;
@@ -9,12 +10,13 @@ use crate::launch::environment::for_units;
 use crate::launch::step::Limit;
 use crate::model::Config;
 use crate::model::command::{ProcessSpec, Session};
+use crate::model::job::Missed;
 use crate::model::moment::Wall;
 use crate::model::note::Note;
 use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
 use crate::model::signal::{Rewrite, Signal};
-use crate::schedule::Schedule;
+use crate::schedule::Timing;
 use crate::schedule::zone::Zone;
 pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
@@ -70,8 +72,12 @@ pub(super) enum BootError {
 /// Descriptors that wingmate itself needs at most, besides the units': 12 at rest, 4 more where its streams can only
 /// be spliced to, and what a start or a look at an account or a process opens for a moment.
 const OWN_FILES: u64 = 20;
-/// Both ends of a unit's two log pipes. A daemon besides has its pid file or itself watched.
-const FILES_PER_UNIT: u64 = 4;
+/// Both ends of a service's two log pipes. A daemon besides has its pid file or itself watched.
+const FILES_PER_SERVICE: u64 = 4;
+/// What a job's log pipes take while it runs; at its start twice as much.
+const FILES_PER_RUN: u64 = 2;
+/// So many runs at a time there has to be room for. Where more are due and there are no descriptors left, they fail.
+const RUNS_AT_A_TIME: u64 = 16;
 
 /// What `memory.oom.group` means here.
 const ALL_AT_ONCE: &str =
@@ -171,11 +177,13 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let local = zones.of_job(None, config.settings.timezone.as_deref())?;
     let now = clock::now();
     let command = options.command.take();
-    let plan = Plan {
+    let last_due = LastDue::new(config.settings.state.clone());
+    let mut plan = Plan {
         treatment: std::mem::take(&mut options.treatment),
         rewrites: std::mem::take(&mut options.rewrites),
-        ..plan(config, loaded.schedules, command, zones)?
+        ..plan(config, loaded.timings, command, zones)?
     };
+    let forgotten = recall(&mut plan.jobs, &last_due);
     let supervisor = Supervisor::new(plan, now);
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(log, local, supervisor.has_main());
@@ -191,6 +199,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let notices = std::mem::take(&mut options.notices);
     let mut prepared =
         Loop::new(poller, signals, supervisor, outputs, launcher, options).map_err(call("wait for descriptors"))?;
+    prepared.last_due = last_due;
     prepared.name_units(now);
     prepared.oom_kills = OomKills::find();
     if prepared.oom_kills.as_ref().is_some_and(|kills| kills.all_at_once) {
@@ -198,6 +207,9 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     }
     for notice in notices {
         prepared.say(&Note::new(Level::Debug, notice));
+    }
+    for note in forgotten {
+        prepared.say(&note);
     }
     if let Some(missed) = missed {
         prepared.say(&Note::new(Level::Warn, missed));
@@ -207,10 +219,12 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
 
 /// Told before anything starts, not when some later start fails. What a plain init lacks shows at once.
 pub(super) fn check_files(config: &Config, limit: Option<u64>) -> Result<(), BootError> {
-    let units = (config.services.len() + config.jobs.len()) as u64;
-    let needed = OWN_FILES + FILES_PER_UNIT * units + config.services.iter().map(files_besides).sum::<u64>();
+    let (services, jobs) = (config.services.len() as u64, config.jobs.len() as u64);
+    let runs = if jobs == 0 { 0 } else { FILES_PER_RUN * (jobs.min(RUNS_AT_A_TIME) + 1) };
+    let besides: u64 = config.services.iter().map(files_besides).sum();
+    let needed = OWN_FILES + FILES_PER_SERVICE * services + runs + besides;
     match limit {
-        Some(limit) if units > 0 && limit < needed => Err(BootError::Files { needed, limit }),
+        Some(limit) if services + jobs > 0 && limit < needed => Err(BootError::Files { needed, limit }),
         Some(_) | None => Ok(()),
     }
 }
@@ -228,22 +242,41 @@ fn files_besides(service: &ServiceSpec) -> u64 {
     ready + parts.into_iter().map(u64::from).sum::<u64>()
 }
 
-/// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
+/// What the supervisor is to do: zones found, the main command in its place. `timings` are the jobs', in order.
 pub(super) fn plan(
     config: Config,
-    schedules: Vec<Schedule>,
+    timings: Vec<Rc<Timing>>,
     command: Option<Vec<OsString>>,
     zones: &mut Zones,
 ) -> Result<Plan, BootError> {
     let default = config.settings.timezone.as_deref();
     let mut jobs = Vec::with_capacity(config.jobs.len());
-    for (spec, schedule) in config.jobs.into_iter().zip(schedules) {
-        let zone = zones.of_job(spec.timezone.as_deref(), default)?;
-        jobs.push(PlannedJob { spec, schedule, zone });
+    for (spec, timing) in config.jobs.into_iter().zip(timings) {
+        if !timing.has_zone() {
+            timing.settle(zones.of_job(spec.manner.timezone.as_deref(), default)?);
+        }
+        jobs.push(PlannedJob { spec, timing, last_due: None });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
     let (shutdown_timeout, shutdown_delay) = (config.settings.shutdown_timeout, config.settings.shutdown_delay);
     Ok(Plan { services: config.services, jobs, main, shutdown_timeout, shutdown_delay, ..Plan::default() })
+}
+
+/// When jobs were last due that keep it; what is to be said of it.
+fn recall(jobs: &mut [PlannedJob], last_due: &LastDue) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for job in jobs.iter_mut().filter(|job| job.spec.manner.missed == Missed::Once) {
+        match last_due.of(job.spec.name()) {
+            Ok(known) => job.last_due = known,
+            Err(why) => {
+                notes.push(
+                    Note::new(Level::Warn, format!("it isn't known when it was last due: {why}"))
+                        .about(job.spec.name()),
+                );
+            }
+        }
+    }
+    notes
 }
 
 /// The local time's offset from UTC in seconds, for stamps.

@@ -62,12 +62,15 @@ pub fn warn_of_shutdown(loaded: &mut Loaded) {
             Spoken(needed)
         ))
     };
-    let services = loaded.services().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
-    let jobs = loaded.jobs().map(|(spec, place)| (&spec.name, spec.stop.timeout, place));
-    let single = services.chain(jobs).filter_map(|(name, timeout, place)| {
+    let of_unit = |name: &str, timeout, place| {
         misfit(&format!("the stop.timeout of '{name}'"), timeout).map(|text| (place, text))
-    });
-    let mut misfits: Vec<_> = single.collect();
+    };
+    let fits = |timeout: Duration| budget_for(delay + timeout, budget).is_none();
+    let services = loaded.services().filter(|(spec, _)| !fits(spec.stop.timeout));
+    let jobs = loaded.jobs().filter(|(spec, _)| !fits(spec.manner.stop.timeout));
+    let mut misfits: Vec<_> =
+        services.filter_map(|(spec, place)| of_unit(&spec.name, spec.stop.timeout, place)).collect();
+    misfits.extend(jobs.filter_map(|(spec, place)| of_unit(spec.name(), spec.manner.stop.timeout, place)));
     if let Some(chain) = longest_chain(loaded) {
         let what = format!("what the chain {} may take to stop", chain.names);
         misfits.extend(misfit(&what, chain.time).map(|text| (chain.place, text)));

@@ -103,7 +103,7 @@ impl Loop {
         let exit = exit.map(|exit| self.judged(unit, exit));
         let group_lives = processes::group_lives(self.supervisor.group_of(unit, pid));
         let lingering = self.lingering(unit, exit);
-        self.outputs.drain(unit, &self.poller, now);
+        self.outputs.drain(unit, life, &self.poller, now);
         self.take_met();
         self.hear(unit, true, now);
         self.read_line(unit);

@@ -9,6 +9,7 @@ pub mod boot;
 pub mod configuration;
 mod daemon;
 mod gather;
+mod last_due;
 mod launcher;
 mod mains;
 mod notify;

@@ -14,6 +14,7 @@
 pub mod notes;
 pub mod outlet;
 pub mod page;
+pub mod pair;
 pub mod printer;
 pub mod stream;
 
@@ -23,87 +24,49 @@ use crate::model::note::Note;
 use crate::model::settings::{Level, LogSettings};
 use crate::model::table::Table;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::sys::pipes::Pipe;
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::sink::Sink;
 use crate::sys::stdio;
 use notes::{Held, Notes, Until};
 use outlet::{ATOMIC, Outlet};
+use pair::{BOTH, Pair, Place, of};
 use printer::Printer;
 pub use printer::Zone;
 use rustix::io::Errno;
 use std::collections::VecDeque;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use stream::{Pumped, Source};
+use std::os::fd::AsFd;
+use stream::Pumped;
 
 /// The upper half of all tokens of this room.
 pub const OUTPUTS: u64 = 0x4F;
-const BOTH: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
-/// The lower half of wingmate's own two; a unit's is twice its number, and one more for stderr.
+/// The lower half of wingmate's own two; the others' are told by [`Place::low`].
 const OWN: [u32; 2] = [u32::MAX - 1, u32::MAX];
 
-type Key = (UnitId, Stream);
-
-/// A unit's pipes can't be made.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot make the output pipes of '{unit}'")]
-pub struct OpenError {
-    pub unit: String,
-    pub source: io::Error,
-}
+type Key = (Place, Stream);
 
 /// All log pipes and where they lead.
 pub struct Outputs {
-    units: Table<UnitId, Box<Unit>>,
+    pairs: Table<Place, Box<Pair>>,
     printer: Printer,
     notes: Notes,
     parked: VecDeque<Key>,
     resting: Vec<Key>,
-    /// How many units are leaving.
-    leaving: usize,
+    /// Some pair may be about to go.
+    ending: bool,
+    /// A job whose run is about to start.
+    starting: Option<UnitId>,
     /// Units in whose output the text was met that was looked for, to be taken by the loop.
     pub met: Vec<(UnitId, Life)>,
     /// The very last message.
     last: Option<Vec<u8>>,
 }
 
-struct Unit {
-    name: Box<str>,
-    streams: [Source; 2],
-    /// Whose text is looked for.
-    sought: Life,
-    /// To be forgotten when all is printed.
-    leaving: bool,
-}
-
 fn token(low: u32) -> Token {
     Token(OUTPUTS << 32 | u64::from(low))
 }
 
-fn key_token((unit, stream): Key) -> Token {
-    token(unit.0 << 1 | u32::from(stream == Stream::Stderr))
-}
-
 fn index(stream: Stream) -> usize {
     usize::from(stream == Stream::Stderr)
-}
-
-impl Unit {
-    fn source(&self, stream: Stream) -> &Source {
-        let [stdout, stderr] = &self.streams;
-        if stream == Stream::Stdout { stdout } else { stderr }
-    }
-
-    fn source_mut(&mut self, stream: Stream) -> &mut Source {
-        of(&mut self.streams, stream)
-    }
-}
-
-/// The source of that stream, where the rest of its unit is needed beside it.
-fn of(streams: &mut [Source; 2], stream: Stream) -> &mut Source {
-    let [stdout, stderr] = streams;
-    if stream == Stream::Stdout { stdout } else { stderr }
 }
 
 impl Outputs {
@@ -129,12 +92,13 @@ impl Outputs {
         let [out, err] = OWN;
         let outlets = [Outlet::new("stdout", stdout, token(out)), Outlet::new("stderr", stderr, token(err))];
         Outputs {
-            units: Table::new(),
+            pairs: Table::new(),
             printer: Printer::new(settings, zone, outlets, colour),
             notes: Notes::default(),
             parked: VecDeque::new(),
             resting: Vec::new(),
-            leaving: 0,
+            ending: false,
+            starting: None,
             met: Vec::new(),
             last: None,
         }
@@ -160,66 +124,18 @@ impl Outputs {
         self.printer.zone = zone;
     }
 
-    /// A unit has another name from now on.
-    pub fn rename(&mut self, id: UnitId, name: &str) {
-        if let Some(unit) = self.units.get_mut(&id) {
-            unit.name = name.into();
-        }
-    }
-
     /// Says whether somebody else writes to wingmate's stdout or stderr (a main command): then lines of up to
     /// 4,096 bytes stay whole against theirs too, at the price of smaller writes.
     pub fn share(&mut self, shared: bool) {
         BOTH.iter().for_each(|stream| self.printer.outlet_mut(*stream).share(shared));
     }
 
-    /// Makes a unit's two pipes, once for all its lives. `owner`: the user and group they are given to, so that
-    /// they can be reopened as `/dev/stdout` after the switch; if that isn't allowed they can only be written to.
-    pub fn open(
-        &mut self,
-        id: UnitId,
-        name: &str,
-        owner: Option<(u32, u32)>,
-        poller: &Poller,
-    ) -> Result<(), OpenError> {
-        let make = || -> io::Result<Unit> {
-            let streams = [Source::new(Stream::Stdout, Pipe::new()?), Source::new(Stream::Stderr, Pipe::new()?)];
-            for (stream, source) in BOTH.iter().zip(&streams) {
-                poller.add(&source.pipe, key_token((id, *stream)), Interest::IN)?;
-            }
-            Ok(Unit { name: name.into(), streams, sought: Life::default(), leaving: false })
-        };
-        if !self.units.contains_key(&id) {
-            let unit = make().map_err(|source| OpenError { unit: name.to_owned(), source })?;
-            self.units.insert(id, Box::new(unit));
-        }
-        if let Some((user, group)) = owner {
-            self.give(id, user, group);
-        }
-        Ok(())
-    }
-
-    /// Gives a unit's pipes to this user (who may be known at a later start only). Refused without privilege:
-    /// the unit can write all the same.
-    pub fn give(&self, id: UnitId, user: u32, group: u32) {
-        if let Some(unit) = self.units.get(&id) {
-            for source in &unit.streams {
-                let _ = source.pipe.give(user, group);
-            }
-        }
-    }
-
-    /// What the unit's next life gets as descriptors 1 and 2.
-    pub fn child_ends(&self, id: UnitId) -> Option<[BorrowedFd<'_>; 2]> {
-        self.units.get(&id).map(|unit| [unit.streams[0].pipe.child_end(), unit.streams[1].pipe.child_end()])
-    }
-
     /// A life is about to begin: this text is looked for in what it writes, on both streams until it is met on one.
     pub fn seek(&mut self, id: UnitId, life: Life, text: Option<&str>) {
-        if let Some(unit) = self.units.get_mut(&id) {
-            unit.sought = life;
-            unit.streams.iter_mut().for_each(|source| source.seek(text));
-        }
+        self.each_of(id, |pair| {
+            pair.sought = life;
+            pair.streams.iter_mut().for_each(|source| source.seek(text));
+        });
     }
 
     /// Something of this room is ready.
@@ -231,8 +147,7 @@ impl Outputs {
                 self.go_on(poller, now);
             }
             None => {
-                let stream = if low & 1 == 0 { Stream::Stdout } else { Stream::Stderr };
-                self.pump((UnitId(low >> 1), stream), poller, now);
+                self.pump(Place::of_low(low), poller, now);
                 self.settle(poller, now);
             }
         }
@@ -240,22 +155,41 @@ impl Outputs {
 
     /// A life of the unit has ended: prints all that it has written, and gives its last line a newline. What can't
     /// be printed now stays, and comes before the next life's lines; messages about the unit queue behind it.
-    pub fn drain(&mut self, id: UnitId, poller: &Poller, now: Now) {
-        for stream in BOTH {
-            let Some(unit) = self.units.get_mut(&id) else { return };
-            if unit.source_mut(stream).end() {
-                self.pump_to_end((id, stream), poller, now);
+    pub fn drain(&mut self, id: UnitId, life: Life, poller: &Poller, now: Now) {
+        for place in Place::both(id) {
+            if self.pairs.get(&place).is_some_and(|pair| pair.is_of(life)) {
+                self.drain_pair(place, poller, now);
             }
         }
         self.settle(poller, now);
     }
 
-    /// The unit is no more. Its pipes go when all is printed.
-    pub fn remove(&mut self, id: UnitId, poller: &Poller, now: Now) {
-        if let Some(unit) = self.units.get_mut(&id) {
-            self.leaving += usize::from(!std::mem::replace(&mut unit.leaving, true));
-            self.drain(id, poller, now);
+    fn drain_pair(&mut self, place: Place, poller: &Poller, now: Now) {
+        for stream in BOTH {
+            let Some(pair) = self.pairs.get_mut(&place) else { return };
+            let source = pair.source_mut(stream);
+            if source.end() {
+                self.pump_to_end((place, stream), poller, now);
+            }
+            // It may be over.
+            if self.pairs.get(&place).is_some_and(|pair| !pair.is_held() && !pair.source(stream).over) {
+                self.pump((place, stream), poller, now);
+            }
         }
+    }
+
+    /// The unit is no more. A service's pipes go when all is printed, a job's when all is written.
+    pub fn remove(&mut self, id: UnitId, poller: &Poller, now: Now) {
+        for place in Place::both(id) {
+            let Some(pair) = self.pairs.get_mut(&place) else { continue };
+            if pair.is_of_runs() {
+                pair.let_go();
+            } else {
+                (pair.leaving, self.ending) = (true, true);
+            }
+            self.drain_pair(place, poller, now);
+        }
+        self.settle(poller, now);
     }
 
     /// Prints one of wingmate's own messages, unless the level is against it.
@@ -303,18 +237,21 @@ impl Outputs {
         if self.parked.is_empty() && self.notes.is_empty() && stdout.written() >= stdout.accepted() {
             return None;
         }
-        let unit = self.units.values().find(|unit| *unit.name == *name)?;
-        let ends = [unit.streams[0].pending_end(), unit.streams[1].pending_end()];
-        if ends != [None, None] || self.notes.holds(name) {
-            return Some(Until::Read(ends));
+        let pairs = || self.pairs.iter().filter(|(_, pair)| *pair.name == *name);
+        let pending = |pair: &Pair| [pair.streams[0].pending_end(), pair.streams[1].pending_end()];
+        let unread = pairs().map(|(place, pair)| (*place, pending(pair))).filter(|(_, ends)| *ends != [None; 2]);
+        // Of two, the one of the later runs.
+        if let Some((place, ends)) = unread.max_by_key(|(place, _)| self.pairs.get(place)?.last_run()) {
+            return Some(Until::Read(place, ends));
         }
-        written(unit, &self.printer)
+        let unwritten = pairs().filter_map(|(_, pair)| pair.unwritten(&self.printer)).max();
+        unwritten.or(self.notes.holds(name).then_some(0)).map(Until::Written)
     }
 
     /// When [`Outputs::expire`] has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         let resting = self.resting.iter().filter(|(_, stream)| self.printer.outlet(*stream).is_open());
-        let resting = resting.filter_map(|(id, stream)| self.units.get(id)?.source(*stream).rested());
+        let resting = resting.filter_map(|(place, stream)| self.pairs.get(place)?.source(*stream).rested());
         let retries = BOTH.iter().filter_map(|stream| self.printer.outlet(*stream).deadline());
         resting.chain(retries).min()
     }
@@ -327,12 +264,12 @@ impl Outputs {
             self.go_on(poller, now);
         }
         let mut resting = std::mem::take(&mut self.resting);
-        resting.retain(|(id, stream)| {
-            let Some(unit) = self.units.get_mut(id) else { return false };
-            let source = of(&mut unit.streams, *stream);
+        resting.retain(|(place, stream)| {
+            let Some(pair) = self.pairs.get_mut(place) else { return false };
+            let source = of(&mut pair.streams, *stream);
             let due = source.rested().is_some_and(|at| at <= now.mono);
             if due && self.printer.outlet(*stream).is_open() {
-                source.show(&unit.name, &mut self.printer, poller, now);
+                source.show(&pair.name, &mut self.printer, poller, now);
             }
             source.resting = source.rested().is_some();
             source.resting
@@ -344,8 +281,9 @@ impl Outputs {
     /// All is down: prints what is left everywhere, the last message after it. `true` when nothing is left; if not,
     /// readiness and deadlines go on, and it is to be asked again.
     pub fn finished(&mut self, poller: &Poller, now: Now) -> bool {
-        let ids: Vec<UnitId> = self.units.keys().copied().collect();
-        ids.iter().for_each(|id| self.drain(*id, poller, now));
+        let places: Vec<Place> = self.pairs.keys().copied().collect();
+        places.iter().for_each(|place| self.drain_pair(*place, poller, now));
+        self.settle(poller, now);
         if !self.parked.is_empty() || !self.notes.is_empty() {
             return false;
         }
@@ -355,7 +293,7 @@ impl Outputs {
     /// The time is over: what is held back is printed out of turn, and what is lost is told, as far as stderr is
     /// written to at once.
     pub fn give_up(&mut self, poller: &Poller, now: Now) {
-        let left: u64 = self.units.values().flat_map(|unit| &unit.streams).map(Source::left).sum();
+        let left: u64 = self.pairs.values().flat_map(|pair| &pair.streams).map(|source| source.left()).sum();
         let left = left + self.printer.outlet(Stream::Stdout).queued() as u64;
         self.notes.release(&mut self.printer, poller, now, |_, _| None);
         if left > 0 {
@@ -390,22 +328,28 @@ impl Outputs {
     }
 
     /// Pumps a stream once and files it where it belongs.
-    fn pump(&mut self, (id, stream): Key, poller: &Poller, now: Now) -> Pumped {
-        let Some(unit) = self.units.get_mut(&id) else { return Pumped::Enough };
-        let source = of(&mut unit.streams, stream);
-        let pumped = source.pump(&unit.name, &mut self.printer, poller, now);
+    fn pump(&mut self, (place, stream): Key, poller: &Poller, now: Now) -> Pumped {
+        let Some(pair) = self.pairs.get_mut(&place) else { return Pumped::Enough };
+        let source = of(&mut pair.streams, stream);
+        let before = source.over;
+        let pumped = source.pump(&pair.name, &mut self.printer, poller, now);
+        if source.over && !before {
+            let _ = poller.remove(&source.pipe);
+            self.ending = true;
+        }
         if pumped == Pumped::Stuck && !source.parked {
             source.parked = true;
-            let _ = poller.modify(&source.pipe, key_token((id, stream)), Interest::empty());
-            self.parked.push_back((id, stream));
+            // That nobody can write any more is told whether it is asked for or not: so it is told once.
+            let _ = poller.modify(&source.pipe, token(place.low(stream)), Interest::ET);
+            self.parked.push_back((place, stream));
         }
         if source.rested().is_some() && !source.resting {
             source.resting = true;
-            self.resting.push((id, stream));
+            self.resting.push((place, stream));
         }
         if source.take_met() {
-            unit.streams.iter_mut().for_each(|source| source.seek(None));
-            self.met.push((id, unit.sought));
+            pair.streams.iter_mut().for_each(|source| source.seek(None));
+            self.met.push((place.unit(), pair.sought));
         }
         pumped
     }
@@ -413,7 +357,7 @@ impl Outputs {
     /// Pumps a stream up to the last end, however many turns that takes: it is as much as a pipe holds.
     fn pump_to_end(&mut self, key: Key, poller: &Poller, now: Now) {
         while self.pump(key, poller, now) == Pumped::Enough {
-            if self.units.get(&key.0).is_none_or(|unit| !unit.source(key.1).holds()) {
+            if self.pairs.get(&key.0).is_none_or(|pair| !pair.source(key.1).holds()) {
                 return;
             }
         }
@@ -422,34 +366,36 @@ impl Outputs {
     /// An outlet may be open again: parked streams go on, each in its turn.
     fn go_on(&mut self, poller: &Poller, now: Now) {
         for _ in 0..self.parked.len() {
-            let Some((id, stream)) = self.parked.pop_front() else { break };
-            let Some(unit) = self.units.get_mut(&id) else { continue };
-            let source = unit.source_mut(stream);
+            let Some((place, stream)) = self.parked.pop_front() else { break };
+            let Some(pair) = self.pairs.get_mut(&place) else { continue };
+            let source = pair.source_mut(stream);
             if !self.printer.outlet(stream).is_open() {
-                self.parked.push_back((id, stream));
+                self.parked.push_back((place, stream));
                 continue;
             }
             source.rest_from(now);
             source.parked = false;
-            let _ = poller.modify(&source.pipe, key_token((id, stream)), Interest::IN);
-            self.pump_to_end((id, stream), poller, now);
+            let _ = poller.modify(&source.pipe, token(place.low(stream)), Interest::IN);
+            self.pump_to_end((place, stream), poller, now);
         }
         self.settle(poller, now);
     }
 
-    /// After anything was printed: messages that waited for it, units that have left, news about the outlets.
+    /// After anything was printed: messages that waited for it, pairs that are over, news about the outlets.
     fn settle(&mut self, poller: &Poller, now: Now) {
         if !self.notes.is_empty() {
-            let units = &self.units;
-            let wait = |held: &Held, printer: &Printer| {
-                let unit = units.values().find(|unit| *unit.name == *held.unit)?;
-                match held.until {
-                    Until::Read(ends) => {
-                        let passed = |stream| ends[index(stream)].is_none_or(|end| unit.source(stream).has_passed(end));
-                        if BOTH.into_iter().all(passed) { written(unit, printer) } else { Some(held.until) }
+            let pairs = &self.pairs;
+            let wait = |held: &Held, printer: &Printer| match held.until {
+                Until::Read(place, ends) => {
+                    // One that has gone has had everything written before.
+                    let pair = pairs.get(&place)?;
+                    let passed = |stream| ends[index(stream)].is_none_or(|end| pair.source(stream).has_passed(end));
+                    match BOTH.into_iter().all(passed) {
+                        true => pair.unwritten(printer).map(Until::Written),
+                        false => Some(held.until),
                     }
-                    Until::Written(at) => (printer.outlet(Stream::Stdout).written() < at).then_some(held.until),
                 }
+                Until::Written(at) => (printer.outlet(Stream::Stdout).written() < at).then_some(held.until),
             };
             self.notes.release(&mut self.printer, poller, now, wait);
         }
@@ -460,29 +406,10 @@ impl Outputs {
                 self.notes.print(&text, &mut self.printer, poller, now);
             }
         }
-        if self.leaving > 0 {
+        if self.ending {
             self.forget(poller);
         }
     }
-
-    /// Lets go of units that have left and whose lines are all printed.
-    fn forget(&mut self, poller: &Poller) {
-        self.units.retain(|_, unit| {
-            let stays = !unit.leaving || unit.streams.iter().any(|source| source.parked || source.holds());
-            for source in unit.streams.iter().filter(|_| !stays) {
-                let _ = poller.remove(&source.pipe);
-            }
-            stays
-        });
-        self.leaving = self.units.values().filter(|unit| unit.leaving).count();
-    }
-}
-
-/// What the messages about a unit have to wait for after its lines were given to stdout's outlet. (On stderr they
-/// queue behind its lines by themselves.)
-fn written(unit: &Unit, printer: &Printer) -> Option<Until> {
-    let at = unit.source(Stream::Stdout).printed();
-    (!printer.is_one() && printer.outlet(Stream::Stdout).written() < at).then_some(Until::Written(at))
 }
 
 #[cfg(test)]

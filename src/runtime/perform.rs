@@ -1,11 +1,12 @@
 //! Actions become calls. What comes of them goes back as events: nothing is decided here.
 
 use super::launcher::{of, other, refused};
+use super::outputs::Outputs;
 use super::probes::Of;
 use super::rest;
 use super::supervisor::Loop;
 use crate::model::command::Variable;
-use crate::model::moment::Now;
+use crate::model::moment::{Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::Level;
@@ -18,6 +19,7 @@ use crate::sys::{processes, termination};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 impl Loop {
     /// Does all of this, in order. What is said meanwhile is written together, and before anything is started that may
@@ -35,6 +37,11 @@ impl Loop {
                 }
             }
         }
+        self.first_plan = None;
+        // Once for however many units have gone: each time costs a look at every unit.
+        if std::mem::take(&mut self.names_changed) {
+            self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
+        }
         self.outputs.say_all(&said, &self.poller, now);
     }
 
@@ -46,6 +53,7 @@ impl Loop {
             Action::ForgetProbes { unit, life } => self.probes.forget(unit, life),
             Action::Notify(text) => self.tell_manager(text),
             Action::Reload => self.reload(now),
+            Action::Remember { unit, at } => self.remember(unit, at),
             Action::Forget { unit } => self.forget(unit, now),
             Action::Rename { unit } => self.rename(unit),
             Action::Signal { unit, target, signal } => self.signal(unit, target, signal, now),
@@ -79,17 +87,13 @@ impl Loop {
                 *before = kills.count();
             }
         }
-        let mut started = self.begin(unit, life, part, due, now);
-        // What wasn't found isn't there with one more descriptor either.
-        if matches!(&started, Err(fault) if fault.kind != FaultKind::NotFound) {
-            if let Some(errno) = self.launcher.spare.lend() {
-                let text = format!("starting with the descriptor in reserve: {}", reason(errno));
-                self.say(&Note::new(Level::Warn, text).about(self.supervisor.name(unit)));
-                started = self.begin(unit, life, part, due, now);
-                if let Err(errno) = self.launcher.spare.take_back() {
-                    self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
-                }
-            }
+        let piped = due.map(|_| self.open_for_run(unit, life, now)).transpose();
+        let started = match piped {
+            Ok(_) => self.begin_with_reserve(unit, life, part, due, now),
+            Err(errno) => Err(failed("log pipes", errno)),
+        };
+        if due.is_some() {
+            self.outputs.has_started(unit);
         }
         if part == Part::Program {
             self.notices.started(unit, started.as_ref().ok().copied());
@@ -102,6 +106,45 @@ impl Loop {
             Err(fault) => Event::LaunchFailed { unit, life, fault },
         };
         self.events.push(event);
+    }
+
+    /// Pipes for a job's run. Where many are due at once and there are no descriptors left, the first ones may have
+    /// ended meanwhile.
+    fn open_for_run(&mut self, unit: UnitId, life: Life, now: Now) -> Result<(), Errno> {
+        let name = self.supervisor.name(unit);
+        let opened = self.outputs.open_for_run(unit, name, life, &self.poller);
+        if !matches!(opened, Err(Errno::MFILE | Errno::NFILE)) {
+            return opened;
+        }
+        let mut ready = Vec::new();
+        self.poller.wait(Some(Duration::ZERO), &mut ready)?;
+        for one in ready.iter().filter(|one| Outputs::owns(one.token)) {
+            self.outputs.ready(*one, &self.poller, now);
+        }
+        self.outputs.open_for_run(unit, name, life, &self.poller)
+    }
+
+    fn begin_with_reserve(
+        &mut self,
+        unit: UnitId,
+        life: Life,
+        part: Part,
+        due: Option<&Due>,
+        now: Now,
+    ) -> Result<Pid, Fault> {
+        let started = self.begin(unit, life, part, due, now);
+        // What wasn't found isn't there with one more descriptor either.
+        if !matches!(&started, Err(fault) if fault.kind != FaultKind::NotFound) {
+            return started;
+        }
+        let Some(errno) = self.launcher.spare.lend() else { return started };
+        let text = format!("starting with the descriptor in reserve: {}", reason(errno));
+        self.say(&Note::new(Level::Warn, text).about(self.supervisor.name(unit)));
+        let started = self.begin(unit, life, part, due, now);
+        if let Err(errno) = self.launcher.spare.take_back() {
+            self.complain(&format!("there is no descriptor in reserve any more: {}", reason(errno)));
+        }
+        started
     }
 
     fn begin(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
@@ -135,7 +178,9 @@ impl Loop {
             None => [prepared.stdin(&self.launcher.null), None, None],
         };
         let line = if part == Part::Program { self.notices.child_end(unit) } else { None };
-        prepared.start(stdio, line).map_err(|fault| refused(&fault))
+        let started = prepared.start(stdio, line).map_err(|fault| refused(&fault));
+        self.first_plan.get_or_insert(prepared.plan);
+        started
     }
 
     fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {
@@ -150,6 +195,12 @@ impl Loop {
             };
             let note = Note::new(Level::Warn, format!("cannot send {signal} to pid {pid}: operation not permitted"));
             self.outputs.say(&note.about(self.supervisor.name(unit)), &self.poller, now);
+        }
+    }
+
+    fn remember(&mut self, unit: UnitId, at: Wall) {
+        if let Err(why) = self.last_due.keep(self.supervisor.name(unit), at) {
+            self.say(&Note::new(Level::Warn, why).about(self.supervisor.name(unit)));
         }
     }
 

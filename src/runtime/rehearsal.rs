@@ -5,7 +5,7 @@ use super::configuration::can_be_program;
 use crate::launch::accounts::{Accounts, Table};
 use crate::launch::environment::for_units;
 use crate::launch::plan::{Context, Ids, Plan};
-use crate::model::command::{ProcessSpec, Secret, Variable};
+use crate::model::command::{Identity, ProcessSpec, Secret, Variable};
 use crate::model::service::{Hook, Probe, ReadyKind, ServiceSpec};
 use crate::sys::fault::{Cause, Fault, interpreter, reason_of};
 use crate::sys::{files, identity};
@@ -67,6 +67,12 @@ impl Rehearsal {
             troubles.extend(new.map(|trouble| format!("{key}: {trouble}")));
         }
         troubles
+    }
+
+    /// Whether there is a user of this name, and not by number.
+    pub fn is_user(&self, name: &str) -> bool {
+        let identity = Identity { user: Some(name.to_owned()), group: None };
+        !name.is_empty() && !name.bytes().all(|b| b.is_ascii_digit()) && self.accounts.resolve(&identity).is_ok()
     }
 
     /// Why the process could not be started now, in the words that a failed start would have.

@@ -3,13 +3,14 @@
 
 use super::boot::{self, lay_over, note_of};
 use super::configuration;
+use super::last_due::LastDue;
 use super::supervisor::Loop;
 use super::zones::Zones;
 use crate::model::moment::Now;
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::unit::UnitId;
-use crate::sys::files::reason;
+use crate::sys::fault::reason;
 use crate::sys::init;
 use crate::text::diagnostic::Severity;
 
@@ -41,11 +42,13 @@ impl Loop {
         }
         let config = loaded.config;
         let (log, timezone) = (config.settings.log, config.settings.timezone.clone());
+        let state = config.settings.state.clone();
         let planned = boot::check_files(&config, init::open_files()).and_then(|()| {
-            Ok((boot::plan(config, loaded.schedules, None, &mut zones)?, zones.of_job(None, timezone.as_deref())?))
+            Ok((boot::plan(config, loaded.timings, None, &mut zones)?, zones.of_job(None, timezone.as_deref())?))
         });
         match planned {
             Ok((plan, local)) => {
+                self.last_due = LastDue::new(state);
                 self.supervisor.reload(plan, now);
                 self.outputs.set_settings(log);
                 self.outputs.set_zone(boot::offset(local));
@@ -55,16 +58,16 @@ impl Loop {
         }
     }
 
-    /// Every unit has its pipes, and the column of names the right width.
+    /// Every service has its pipes, and the column of names the right width.
     pub(super) fn name_units(&mut self, now: Now) {
         self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
         for (unit, name) in self.supervisor.names() {
-            if self.supervisor.is_main(unit) {
+            if self.supervisor.spec(unit).is_none() {
                 continue;
             }
-            if let Err(error) = self.outputs.open(unit, name, None, &self.poller) {
-                let note = Note::new(Level::Error, format!("{error}: {}", reason(&error.source)));
-                self.outputs.say(&note, &self.poller, now);
+            if let Err(errno) = self.outputs.open(unit, name, &self.poller) {
+                let text = format!("cannot make the output pipes of '{name}': {}", reason(errno));
+                self.outputs.say(&Note::new(Level::Error, text), &self.poller, now);
             }
         }
     }
@@ -75,12 +78,12 @@ impl Loop {
         self.notices.forget(unit);
         self.forget_main(unit);
         self.outputs.remove(unit, &self.poller, now);
-        self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
+        self.names_changed = true;
     }
 
     /// The unit has another name.
     pub(super) fn rename(&mut self, unit: UnitId) {
         self.outputs.rename(unit, self.supervisor.name(unit));
-        self.outputs.set_names(self.supervisor.names().map(|(_, name)| name));
+        self.names_changed = true;
     }
 }

@@ -5,12 +5,14 @@
 
 use super::adoption::Adoption;
 use super::boot::Options;
+use super::last_due::LastDue;
 use super::launcher::Launcher;
 use super::mains::Main;
 use super::notify::Notices;
 use super::outputs::Outputs;
 use super::probes::Probes;
 use super::rest::Told;
+use crate::launch::plan::Plan;
 use crate::model::moment::{Mono, Now};
 use crate::model::note::Note;
 use crate::model::settings::Level;
@@ -68,12 +70,18 @@ pub struct Loop {
     pub(super) adoptions: Table<UnitId, Adoption>,
     pub(super) probes: Probes,
     pub(super) notices: Notices,
+    pub(super) last_due: LastDue,
     /// Main processes that units named by themselves.
     pub(super) mains: Table<UnitId, Main>,
     /// Who has had its signal in the last act.
     pub(super) told: Told,
     /// What happened in this turn and hasn't been taken yet.
     pub(super) events: Vec<Event>,
+    /// What was launched first of what is to be launched now. While it is there, the next plan's memory needn't be given
+    /// back to the kernel and fetched again: that costs more than a pipe.
+    pub(super) first_plan: Option<Plan>,
+    /// Units have gone or have other names.
+    pub(super) names_changed: bool,
     /// The status to leave with, once it is decided.
     pub(super) leave: Option<u8>,
 }
@@ -108,9 +116,12 @@ impl Loop {
             adoptions: Table::new(),
             probes: Probes::new(PROBES),
             notices: Notices::new(NOTICES, READY_LINES, std::env::var_os("NOTIFY_SOCKET")),
+            last_due: LastDue::default(),
             mains: Table::new(),
             told: Told::default(),
             events: vec![Event::Begin],
+            first_plan: None,
+            names_changed: false,
             leave: None,
         }))
     }

@@ -3,89 +3,15 @@
 use super::expression::{
     ALL_WEEKDAYS, Expression, LAST_DAY, LAST_WORKDAY, STAR_DAY, STAR_HOUR, STAR_MINUTE, STAR_WEEKDAY,
 };
+use super::fault::{Fault, ScheduleError};
+use super::field::{DAY, FIELDS, HOUR, MINUTE, MONTH, WEEKDAY};
 use super::pieces::{Piece, words};
+use super::slips::{self, Slip};
 use super::{Parsed, Remark, Schedule};
-use crate::model::moment::{DurationError, parse_duration};
+use crate::model::moment::parse_duration;
 use crate::text::near::nearest;
+use std::fmt::Write;
 use std::ops::Range;
-
-/// What is wrong with a schedule, and where.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{fault}")]
-pub struct ScheduleError {
-    /// Which characters of the text.
-    pub at: Range<usize>,
-    pub fault: Fault,
-}
-
-/// What is wrong with a schedule. Fields are named by crontab(5)'s words.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-pub enum Fault {
-    #[error(
-        "expected five fields (minute, hour, day of month, month, day of week) or a macro such as @daily, found {0}"
-    )]
-    FieldCount(usize),
-    #[error("{field} {value} is out of range {first}–{last}")]
-    OutOfRange { field: &'static str, value: String, first: u8, last: u8 },
-    #[error("{field} '{text}' is not understood (allowed: {allowed}; *, a-b, lists by commas, steps by /n)")]
-    NotUnderstood { field: &'static str, text: String, allowed: &'static str },
-    #[error("{field} has an empty place in its list (allowed: {allowed})")]
-    EmptyPlace { field: &'static str, allowed: &'static str },
-    #[error("{field} range {text} runs backwards (allowed is {first}–{last}, the lower first)")]
-    Backwards { field: &'static str, text: String, first: u8, last: u8 },
-    #[error("{field} step 0 is out of range: a step is 1 or more")]
-    ZeroStep { field: &'static str },
-    #[error("{field} '{text}' can't have a step: that goes with *, a value or a range (allowed: {allowed})")]
-    StepOfDay { field: &'static str, text: String, allowed: &'static str },
-    #[error("{field} '{text}' is out of range: the number behind # is 1–5")]
-    NthOutOfRange { field: &'static str, text: String },
-    #[error(
-        "{field} '{text}' is not allowed: L stands alone in the day of month only (day of week: 5L is the last Friday)"
-    )]
-    BareLast { field: &'static str, text: String },
-    #[error(
-        "unknown macro '{name}'{}; known are {MACRO_LIST}",
-        near.as_deref().map(|n| format!(" (did you mean '{n}'?)")).unwrap_or_default()
-    )]
-    UnknownMacro { name: String, near: Option<String> },
-    #[error("'{0}' stands alone: nothing may follow it in a schedule")]
-    NotAlone(String),
-    #[error("@every needs a duration, such as @every 90s")]
-    NoDuration,
-    #[error("@every: {0}")]
-    Duration(DurationError),
-    #[error("@every needs a duration above 0")]
-    ZeroDuration,
-    #[error("this schedule never fires: no month that it names has such a day")]
-    NeverFires,
-}
-
-/// One of the five: what it is called, what it may hold.
-struct Field {
-    name: &'static str,
-    first: u8,
-    last: u8,
-    names: &'static [&'static str],
-    allowed: &'static str,
-}
-
-const MINUTE: usize = 0;
-const HOUR: usize = 1;
-const DAY: usize = 2;
-const MONTH: usize = 3;
-const WEEKDAY: usize = 4;
-
-const MONTHS: &[&str] = &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const WEEKDAYS: &[&str] = &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-/// By the numbers above.
-const FIELDS: [Field; 5] = [
-    Field { name: "minute", first: 0, last: 59, names: &[], allowed: "0–59" },
-    Field { name: "hour", first: 0, last: 23, names: &[], allowed: "0–23" },
-    Field { name: "day of month", first: 1, last: 31, names: &[], allowed: "1–31, L, LW, 15W" },
-    Field { name: "month", first: 1, last: 12, names: MONTHS, allowed: "1–12, JAN–DEC" },
-    Field { name: "day of week", first: 0, last: 7, names: WEEKDAYS, allowed: "0–7, SUN–SAT, 5L, 5#2" },
-];
 
 /// Macros that stand for five fields.
 const MACROS: [(&str, &str); 7] = [
@@ -99,14 +25,16 @@ const MACROS: [(&str, &str); 7] = [
 ];
 const EVERY: &str = "@every";
 const REBOOT: &str = "@reboot";
-const MACRO_LIST: &str = "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION";
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<ScheduleError>> {
     let mut reading = Reading { text, expression: Expression::default(), errors: Vec::new(), remarks: Vec::new() };
     let schedule = reading.schedule();
     match schedule {
         Some(schedule) if reading.errors.is_empty() => Ok(Parsed { schedule, remarks: reading.remarks }),
-        _ => Err(reading.errors),
+        _ => Err(match slips::of_whole(text) {
+            Some((piece, slip)) => vec![ScheduleError { at: reading.characters(piece), fault: slip.into() }],
+            None => reading.errors,
+        }),
     }
 }
 
@@ -168,7 +96,8 @@ impl<'a> Reading<'a> {
         if fields.is_none() && !name.is(REBOOT) {
             let known = MACROS.iter().map(|(name, _)| *name).chain([EVERY, REBOOT]);
             let near = nearest(name.text, known);
-            return self.fault(name, Fault::UnknownMacro { name: name.text.to_owned(), near });
+            let instead = slips::of_macro(name.text);
+            return self.fault(name, Fault::UnknownMacro { name: name.text.to_owned(), instead, near });
         }
         if let Some(more) = second {
             return self.fault(more, Fault::NotAlone(name.text.to_owned()));
@@ -182,6 +111,9 @@ impl<'a> Reading<'a> {
     fn every(&mut self, name: Piece<'a>, duration: Option<Piece<'a>>, more: Option<Piece<'a>>) -> Option<Schedule> {
         let Some(written) = duration else { return self.fault(name, Fault::NoDuration) };
         if let Some(more) = more {
+            if let Some(duration) = slips::duration(written.text, more.text) {
+                return self.fault(more, Slip::Interval(duration).into());
+            }
             let words = self.text.get(name.at..written.end()).unwrap_or(name.text);
             return self.fault(more, Fault::NotAlone(words.to_owned()));
         }
@@ -209,7 +141,27 @@ impl<'a> Reading<'a> {
         if self.errors.is_empty() && !self.expression.ever_fires() {
             return self.fault(self.whole(), Fault::NeverFires);
         }
+        let [.., month, _] = pieces;
+        self.missing_day(month);
         Some(Schedule::Cron(self.expression))
+    }
+
+    /// Remarks a month, named by itself, that has none of the days (`30 2,4`).
+    fn missing_day(&mut self, month: Piece<'a>) {
+        const LENGTHS: [(u8, u32, &str); 5] =
+            [(2, 29, "FEB"), (4, 30, "APR"), (6, 30, "JUN"), (9, 30, "SEP"), (11, 30, "NOV")];
+        let expression = &self.expression;
+        let first = expression.days.trailing_zeros();
+        let others = expression.has(LAST_DAY | LAST_WORKDAY) || expression.nearest != 0;
+        if first < 30 || others || !expression.has(STAR_WEEKDAY) || month.text.contains(['*', '-', '/']) {
+            return;
+        }
+        let lacks = |&&(month, last, _): &&(u8, u32, &str)| expression.months >> month & 1 != 0 && last < first;
+        if let Some((_, _, name)) = LENGTHS.iter().find(lacks) {
+            let text = format!("day of month {first} never comes in {name} (a month's last day is L)");
+            let at = self.characters(month);
+            self.remarks.push(Remark { at, text });
+        }
     }
 
     /// One place of a field's list.
@@ -229,13 +181,13 @@ impl<'a> Reading<'a> {
         let (first, last) = if base.text == "*" {
             (field.first, field.last)
         } else if let Some((low, high)) = base.split_once(b'-') {
-            self.range(index, base, low, high)?
+            self.range(index, base, low, high, step.is_none())?
         } else {
             let value = self.value(index, base)?;
             (value, if step.is_some() { field.last } else { value })
         };
         let step = match step {
-            Some(step) => self.step(field, item, step, first, last)?,
+            Some(step) => self.step(index, item, step, first, last)?,
             None => 1,
         };
         self.add(index, first, last, step);
@@ -243,11 +195,19 @@ impl<'a> Reading<'a> {
     }
 
     /// `a-b`. Sunday at the end of a range counts as 7 where it would run backwards otherwise.
-    fn range(&mut self, index: usize, whole: Piece<'a>, low: Piece<'a>, high: Piece<'a>) -> Option<(u8, u8)> {
-        if low.text.is_empty() || high.text.is_empty() {
-            return self.value(index, whole).map(|value| (value, value));
+    fn range(
+        &mut self,
+        index: usize,
+        whole: Piece<'a>,
+        low: Piece<'a>,
+        high: Piece<'a>,
+        plain: bool,
+    ) -> Option<(u8, u8)> {
+        let is_end = |end: Piece<'_>| !end.text.is_empty() && !end.text.contains(['*', '-']);
+        if !is_end(low) || !is_end(high) || index == DAY && low.is("L") {
+            return self.not_understood(index, whole);
         }
-        let (low, high) = (self.value(index, low), self.value(index, high));
+        let (written, (low, high)) = ((low.text, high.text), (self.value(index, low), self.value(index, high)));
         let (low, mut high) = (low?, high?);
         if index == WEEKDAY && high == 0 && low > high {
             high = 7;
@@ -255,7 +215,8 @@ impl<'a> Reading<'a> {
         if low > high {
             let field = FIELDS.get(index)?;
             let (first, last, text) = (field.first, field.last, whole.text.to_owned());
-            return self.fault(whole, Fault::Backwards { field: field.name, text, first, last });
+            let instead = plain.then(|| slips::over_the_end(index, field, written));
+            return self.fault(whole, Fault::Backwards { field: field.name, text, first, last, instead });
         }
         Some((low, high))
     }
@@ -277,23 +238,30 @@ impl<'a> Reading<'a> {
         if piece.is("L") {
             return self.fault(piece, Fault::BareLast { field: field.name, text: piece.text.to_owned() });
         }
+        self.not_understood(index, piece)
+    }
+
+    fn not_understood<T>(&mut self, index: usize, piece: Piece<'a>) -> Option<T> {
+        let field = FIELDS.get(index)?;
+        let advice = slips::of_value(index, field, piece.text);
         let (field, allowed) = (field.name, field.allowed);
-        self.fault(piece, Fault::NotUnderstood { field, text: piece.text.to_owned(), allowed })
+        self.fault(piece, Fault::NotUnderstood { field, text: piece.text.to_owned(), advice, allowed })
     }
 
     /// `/n`. One beyond the range is allowed (Debian's cron does), but hardly wanted.
-    fn step(&mut self, field: &'static Field, item: Piece<'a>, step: Piece<'a>, first: u8, last: u8) -> Option<u8> {
-        let Some(number) = step.number() else {
-            let (field, allowed) = (field.name, field.allowed);
-            return self.fault(item, Fault::NotUnderstood { field, text: item.text.to_owned(), allowed });
-        };
+    fn step(&mut self, index: usize, item: Piece<'a>, step: Piece<'a>, first: u8, last: u8) -> Option<u8> {
+        let Some(number) = step.number() else { return self.not_understood(index, item) };
+        let field = FIELDS.get(index)?;
         if number == 0 {
             return self.fault(step, Fault::ZeroStep { field: field.name });
         }
         if number > 1 && number > u32::from(last - first) && self.remarks.len() < MOST {
             let at = self.characters(item);
             let (name, step) = (field.name, step.text);
-            let text = format!("{name} step {step} is beyond the range {first}–{last}: only {first} is left");
+            let mut text = format!("{name} step {step} is beyond the range {first}–{last}: only {first} is left");
+            if let Some(unit) = ["m", "h", "d"].get(index).filter(|_| item.text.starts_with('*')) {
+                let _ = write!(text, " (an interval: @every {step}{unit})");
+            }
             self.remarks.push(Remark { at, text });
         }
         Some(u8::try_from(number).unwrap_or(u8::MAX))
@@ -319,7 +287,13 @@ impl<'a> Reading<'a> {
     fn is_day_rule(&self, index: usize, piece: Piece<'a>) -> bool {
         match index {
             DAY => piece.is("L") || piece.is("LW") || piece.strip_suffix('W').is_some_and(Piece::is_number),
-            WEEKDAY => piece.text.contains('#') || piece.strip_suffix('L').is_some_and(|day| !day.text.is_empty()),
+            WEEKDAY => {
+                // Not each word that ends with this letter.
+                let day = |day: Piece<'_>| {
+                    day.is_number() || FIELDS.get(WEEKDAY).is_some_and(|field| field.value_of(day.text).is_some())
+                };
+                piece.text.contains('#') || piece.strip_suffix('L').is_some_and(day)
+            }
             _ => false,
         }
     }
@@ -354,6 +328,7 @@ impl<'a> Reading<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::MACRO_LIST;
     use super::*;
     use std::time::Duration;
 
@@ -448,7 +423,7 @@ mod tests {
             errors("99999999999999999999 22-6 0W,32W foo 1#6,x#1,1#"),
             [
                 "0-20 minute 99999999999999999999 is out of range 0–59",
-                "21-25 hour range 22-6 runs backwards (allowed is 0–23, the lower first)",
+                "21-25 hour range 22-6 runs backwards (allowed is 0–23, the lower first; over the end: 22-23,0-6)",
                 "26-27 day of month 0 is out of range 1–31",
                 "29-31 day of month 32 is out of range 1–31",
                 "33-36 month 'foo' is not understood (allowed: 1–12, JAN–DEC; *, a-b, lists by commas, steps by /n)",
@@ -463,7 +438,7 @@ mod tests {
             [
                 "2-3 minute step 0 is out of range: a step is 1 or more",
                 "4-5 hour 'é' is not understood (allowed: 0–23; *, a-b, lists by commas, steps by /n)",
-                "6-6 hour has an empty place in its list (allowed: 0–23)",
+                "6-6 hour has an empty place in its list: leave out the comma (allowed: 0–23)",
                 "7-10 day of month 'L/2' can't have a step: that goes with *, a value or a range (allowed: 1–31, L, LW, \
                  15W)",
                 "13-14 month 'L' is not allowed: L stands alone in the day of month only (day of week: 5L is the last \
@@ -483,11 +458,10 @@ mod tests {
     fn the_number_of_fields_is_checked() {
         let expected =
             "expected five fields (minute, hour, day of month, month, day of week) or a macro such as @daily";
-        for (text, place, count) in
-            [("", "0-0", 0), (" \t", "2-2", 0), (" * * * *", "1-8", 4), ("* * * * * *", "0-11", 6)]
-        {
+        for (text, place, count) in [("", "0-0", 0), (" \t", "2-2", 0), (" * * * *", "1-8", 4)] {
             assert_eq!(errors(text), [format!("{place} {expected}, found {count}")]);
         }
+        assert!(errors("* * * * * *")[0].contains("found 6: leave out the seconds in front"));
     }
 
     #[test]
@@ -504,7 +478,10 @@ mod tests {
         ] {
             assert_eq!(
                 errors(text),
-                [format!("0-{} this schedule never fires: no month that it names has such a day", text.len())]
+                [format!(
+                    "0-{} this schedule never fires: no month that it names has such a day (a month's last day is L)",
+                    text.len()
+                )]
             );
         }
         for text in ["0 0 29 2 *", "0 0 29W 2 *", "0 0 31 2 1", "0 0 29 2 */6", "0 0 * 2 6#5", "0 0 31 1-12/2 *"] {
@@ -520,7 +497,7 @@ mod tests {
         assert_eq!(
             remarks,
             [
-                "0-4 minute step 60 is beyond the range 0–59: only 0 is left",
+                "0-4 minute step 60 is beyond the range 0–59: only 0 is left (an interval: @every 60m)",
                 "5-10 hour step 5 is beyond the range 5–9: only 5 is left",
                 "11-15 day of month step 9 is beyond the range 31–31: only 31 is left",
             ]

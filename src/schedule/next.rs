@@ -11,6 +11,7 @@ use super::expression::Expression;
 use super::step::Stepper;
 use super::zone::{Shown, Zone};
 use crate::model::moment::Wall;
+use std::time::Duration;
 
 /// The first fire time strictly after `after`; `None` only beyond what [`Wall`] can count (the year 2262).
 pub fn next(expression: &Expression, zone: &Zone, after: Wall) -> Option<Wall> {
@@ -89,6 +90,24 @@ pub fn count(expression: &Expression, zone: &Zone, after: Wall, until: Wall) -> 
         from = end.saturating_add(1);
     }
     total
+}
+
+/// The last fire time after `after`, up to and including `until`, if there is one.
+pub fn latest(expression: &Expression, zone: &Zone, after: Wall, until: Wall) -> Option<Wall> {
+    let up_to_then = |from| next(expression, zone, from).filter(|at| *at <= until);
+    // Back in growing steps: what a step finds is behind a time in which nothing fires, so it isn't much.
+    let mut back = Duration::from_secs(3_600);
+    loop {
+        let from = Wall::from_nanos(until.nanos().saturating_sub(i64::try_from(back.as_nanos()).unwrap_or(i64::MAX)));
+        let from = from.max(after);
+        if let Some(first) = up_to_then(from) {
+            return std::iter::successors(Some(first), |at| up_to_then(*at)).last();
+        }
+        if from <= after {
+            return None;
+        }
+        back = back.saturating_mul(8);
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +192,27 @@ mod tests {
             ["01:15:00+11:00", "01:45:00+11:00", "02:15:00+10:30", "02:45:00+10:30"]
         );
         assert_eq!(autumn("45 * * * *"), ["01:45:00+11:00", "01:45:00+10:30", "02:45:00+10:30"]);
+    }
+
+    #[test]
+    fn the_last_time_is_found_however_long_ago() {
+        let zone = Zone::from_posix(BERLIN).unwrap();
+        let until = read("2027-03-28T12:00:30", &zone).unwrap();
+        for (text, after, expected) in [
+            ("* * * * *", "1970-01-01T00:00:00", Some("2027-03-28T12:00:00+02:00")),
+            ("0 12 * * *", "1970-01-01T00:00:00", Some("2027-03-28T12:00:00+02:00")),
+            ("30 2 * * *", "2027-03-28T01:00:00", Some("2027-03-28T03:00:00+02:00")),
+            ("30 2 * * *", "2027-03-28T03:00:00", None),
+            ("0 0 29 2 *", "1970-01-01T00:00:00", Some("2024-02-29T00:00:00+01:00")),
+            ("0 0 29 2 *", "2024-02-29T00:00:00", None),
+            ("*/7 * 1 1 *", "1970-01-01T00:00:00", Some("2027-01-01T23:56:00+01:00")),
+            ("0 12 * * *", "2027-04-01T00:00:00", None),
+        ] {
+            let found = latest(&expression(text), &zone, read(after, &zone).unwrap(), until);
+            let shown = found.map(|at| Stamp { at, zone: &zone }.to_string());
+            assert_eq!(shown.as_deref(), expected, "{text} after {after}");
+        }
+        assert_eq!(latest(&expression("* * * * *"), &zone, until, Wall::from_nanos(i64::MIN)), None);
     }
 
     #[test]

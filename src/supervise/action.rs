@@ -1,5 +1,6 @@
 //! What the supervisor wants done. `runtime::perform` does it; what goes wrong comes back as an event.
 
+use crate::model::moment::Wall;
 use crate::model::note::Note;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
@@ -27,6 +28,8 @@ pub enum Action {
     Notify(&'static str),
     /// Read the configuration again; what it says comes back by [`Supervisor::reload`](super::Supervisor::reload).
     Reload,
+    /// Keep that the job was due then.
+    Remember { unit: UnitId, at: Wall },
     /// The unit is no more.
     Forget { unit: UnitId },
     /// The unit has another name now.

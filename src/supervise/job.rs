@@ -1,42 +1,63 @@
-//! One cron job's machine: idle between runs.
+//! One cron job's machine: its runs under way (`run`), and those that are to come sooner than its schedule says.
 //!
 //! ```text
-//! Idle ──due──▶ Starting ──launched──▶ Running ──stop──▶ Stopping ──gone──▶ Idle
-//!   ▲               │ launch failed       │ exited
-//!   └───────────────┴─────────────────────┘
+//!        ┌─▶ Put off (jitter) ──┐   ┌──────── retry's delay ◀───────┐
+//! due ───┤                      ▼   ▼                               │ failed
+//!        └──────────────────▶ To look at ──dependencies up──▶ run ──┴─▶ idle
+//!                               │      ▲ └─ overlap: replace ─▶ Behind the one before ─▶ run
+//!                               ▼      └─ at start: waits for them
+//!                            skipped
 //! ```
 //!
-//! - A run that is due while one is under way is skipped, said and counted (`overlap: skip`).
-//! - What a run leaves in its process group lives on: crontab(5) jobs may start things in the background. It is ended
-//!   with the run when the run is stopped.
+//! - A run that is due while one is under way, or is to be tried again: `skip`, said and counted; `allow`, beside it;
+//!   `replace`, after it has been stopped, its retries included.
+//! - While a dependency isn't up, a run by the schedule is skipped; one at start, a made-up one or a retry waits.
+//! - A run fails by its exit, its timeout or its launch. The shutdown, or the next run, fails nobody: what they stop is
+//!   not tried again and decides nothing.
+//! - It has failed for good when no retry is left.
 
 use super::action::{Action, Due, Part};
-use super::ending::{Ending, Living};
 use super::event::Fault;
+use super::run::{Errand, Origin, Outcome, Run, Why};
+use super::standing::End;
 use crate::model::exit::Exit;
-use crate::model::job::JobSpec;
-use crate::model::moment::{Mono, Spoken, Wall};
+use crate::model::job::{JobSpec, Manner, Missed, Overlap};
+use crate::model::moment::{Mono, Now, Spoken, Wall};
 use crate::model::note::Note;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::schedule::stamp::Stamp;
-use crate::schedule::zone::Zone;
+use crate::schedule::Timing;
+use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A job and where it stands.
+/// A job and where it stands. Small while it has never run: there may be ten thousand.
 #[derive(Debug)]
 pub struct Job {
     pub spec: JobSpec,
-    /// In which its times are told.
-    pub zone: Rc<Zone>,
+    pub timing: Rc<Timing>,
+    activity: Option<Box<Activity>>,
+}
+
+/// What a job does, and has done.
+#[derive(Debug)]
+pub struct Activity {
     unit: UnitId,
     life: Life,
-    state: State,
     pub counts: Counts,
-    pub last_exit: Option<Exit>,
-    /// A run's time ran out when it was told to stop.
-    pub overran: bool,
+    pub last: Last,
+    /// The last time of its schedule that it was due for.
+    last_moment: Option<Wall>,
+    runs: Vec<Run>,
+    coming: Vec<Coming>,
+    /// Everything is being stopped: nothing is started any more.
+    held: bool,
+    /// A run's time ran out when the shutdown stopped it.
+    overran: bool,
+    /// How a critical job failed for good.
+    end: Option<End>,
+    /// What the run that waits was last said to wait for.
+    told: Option<String>,
 }
 
 /// What a job has done so far.
@@ -44,90 +65,239 @@ pub struct Job {
 pub struct Counts {
     pub runs: u32,
     pub failures: u32,
-    /// Due while the run before was under way.
+    /// Due, and not run: the run before was under way, or a dependency wasn't up.
     pub skipped: u32,
     /// Due while wingmate could not run it: the clock was set, the machine slept.
     pub missed: u32,
 }
 
+/// The last run: when it began, and how the last one that ended did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Last {
+    pub start: Option<Wall>,
+    pub took: Option<Duration>,
+    pub exit: Option<Exit>,
+}
+
+/// A run that is to come.
 #[derive(Debug)]
-enum State {
-    Idle,
-    Starting,
-    Running { pid: Pid, since: Mono },
-    Stopping { ending: Ending, since: Mono },
+struct Coming {
+    errand: Errand,
+    when: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Not before that: jitter, a retry's delay.
+    At(Mono),
+    /// As soon as its dependencies are up.
+    ToLookAt,
+    /// As soon as the runs before it are gone.
+    Behind,
+}
+
+/// What a unit lacks of what it depends on; shown as what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// These aren't up yet.
+    Yet(String),
+    /// This one doesn't come up by itself any more, and why.
+    Never(String),
+}
+
+impl Unmet {
+    /// Why a run that is due is skipped.
+    fn reason(&self) -> String {
+        match self {
+            Unmet::Yet(names) if names.contains(',') => format!("dependencies {names} aren't up"),
+            Unmet::Yet(name) => format!("dependency {name} isn't up"),
+            Unmet::Never(why) => why.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unmet::Yet(names) => write!(f, "for {names}"),
+            Unmet::Never(why) => f.write_str(why),
+        }
+    }
 }
 
 impl Job {
     /// A job that has never run.
-    pub fn new(unit: UnitId, spec: JobSpec, zone: Rc<Zone>) -> Job {
-        Job {
-            spec,
-            zone,
-            unit,
-            life: Life::default(),
-            state: State::Idle,
-            counts: Counts::default(),
-            last_exit: None,
-            overran: false,
-        }
+    pub fn new(spec: JobSpec, timing: Rc<Timing>) -> Job {
+        Job { spec, timing, activity: None }
     }
 
-    /// It is idle, and asked to be this from now on.
-    pub fn become_another(&mut self, spec: JobSpec, zone: Rc<Zone>) {
-        (self.spec, self.zone) = (spec, zone);
+    /// It is asked to be this from its next run on.
+    pub fn become_another(&mut self, spec: JobSpec, timing: Rc<Timing>) {
+        (self.spec, self.timing) = (spec, timing);
+    }
+
+    /// It is asked to be no more: what runs ends by itself.
+    pub fn retire(&mut self) {
+        if let Some(activity) = &mut self.activity {
+            activity.coming.clear();
+            activity.held = true;
+        }
     }
 
     /// A run is due for the moment `scheduled` that its schedule named (`None`: it is too late for one); `missed`
     /// more were lost because the clock was set, the machine slept or wingmate was late.
-    pub fn fire(&mut self, scheduled: Option<Wall>, missed: u32, actions: &mut Vec<Action>) {
+    pub fn fire(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32, now: Now, actions: &mut Vec<Action>) {
+        let activity = self.activity(unit);
         if missed > 0 {
-            self.counts.missed = self.counts.missed.saturating_add(missed);
+            activity.counts.missed = activity.counts.missed.saturating_add(missed);
             let plural = if missed == 1 { "" } else { "s" };
             self.say(actions, Level::Warn, format!("missed {missed} run{plural}"), None, None);
         }
-        if let Some(at) = scheduled {
-            self.run(Stamp { at, zone: &self.zone }.to_string(), actions);
+        self.remember(unit, scheduled.unwrap_or(now.wall), actions);
+        if let Some(moment) = scheduled {
+            self.activity(unit).last_moment = scheduled;
+            self.due(unit, Errand { moment, origin: Origin::Clock, tries: 0 }, now.mono);
         }
     }
 
-    fn run(&mut self, time: String, actions: &mut Vec<Action>) {
-        match &self.state {
-            State::Idle => {
-                self.life = self.life.next();
-                self.state = State::Starting;
-                let due = Some(Due { job: self.spec.name.clone(), time });
-                actions.push(Action::Launch { unit: self.unit, life: self.life, part: Part::Program, due });
+    /// A run is due.
+    pub fn due(&mut self, unit: UnitId, errand: Errand, now: Mono) {
+        let delay = self.spec.manner.delay(self.spec.name(), errand.moment.seconds());
+        let when = if delay.is_zero() { When::ToLookAt } else { When::At(now + delay) };
+        self.activity(unit).coming.push(Coming { errand, when });
+    }
+
+    /// When it was last due is kept, where that was asked for.
+    pub fn remember(&self, unit: UnitId, at: Wall, actions: &mut Vec<Action>) {
+        if self.spec.manner.missed == Missed::Once {
+            actions.push(Action::Remember { unit, at });
+        }
+    }
+
+    /// Whether a run waits for nothing but a look at its dependencies.
+    pub fn is_due(&self) -> bool {
+        self.shown().is_some_and(|activity| activity.coming.iter().any(|coming| coming.when == When::ToLookAt))
+    }
+
+    /// Starts what is due, unless something is missing to it.
+    pub fn look(&mut self, unmet: Option<&Unmet>, now: Mono, actions: &mut Vec<Action>) {
+        let by_schedule = |errand: &Errand| errand.origin == Origin::Clock && errand.tries == 0;
+        loop {
+            let Some(activity) = &mut self.activity else { return };
+            let goes =
+                |coming: &Coming| coming.when == When::ToLookAt && (unmet.is_none() || by_schedule(&coming.errand));
+            let Some(place) = activity.coming.iter().position(goes) else { break };
+            let errand = activity.coming.remove(place).errand;
+            match unmet {
+                None => self.go(errand, now, actions),
+                Some(unmet) => self.skip(format!("skipped: {}", unmet.reason()), actions),
             }
-            State::Starting | State::Running { .. } | State::Stopping { .. } => {
-                self.counts.skipped = self.counts.skipped.saturating_add(1);
-                let pid = self.pid();
-                let text = "skipped: the run before is still under way".to_owned();
-                self.say(actions, Level::Warn, text, pid, None);
+        }
+        let waits = self.is_due();
+        let Some(activity) = &mut self.activity else { return };
+        let told = unmet.filter(|_| waits).map(Unmet::to_string);
+        if activity.told != told {
+            activity.told.clone_from(&told);
+            if let Some(text) = told {
+                self.say(actions, Level::Info, format!("waiting ({text})"), None, None);
             }
+        }
+    }
+
+    /// A run is due and lacks nothing: does it start, and when?
+    fn go(&mut self, errand: Errand, now: Mono, actions: &mut Vec<Action>) {
+        let (overlap, is_retry) = (self.spec.manner.overlap, errand.tries > 0);
+        let Some(activity) = &mut self.activity else { return };
+        let retry_waits = activity.coming.iter().any(|coming| coming.errand.tries > 0);
+        let busy = !activity.runs.is_empty() || retry_waits && !is_retry;
+        match overlap {
+            _ if !busy => self.launch(errand, actions),
+            Overlap::Allow => self.launch(errand, actions),
+            // What it tries again has left something that is still to go.
+            Overlap::Skip | Overlap::Replace if is_retry => {
+                activity.coming.push(Coming { errand, when: When::Behind });
+            }
+            Overlap::Skip => self.skip("skipped: the run before is still under way".to_owned(), actions),
+            Overlap::Replace => self.replace(errand, now, actions),
+        }
+    }
+
+    fn replace(&mut self, errand: Errand, now: Mono, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        let superseded = |coming: &Coming| coming.when == When::Behind || coming.errand.tries > 0;
+        let later = activity.coming.iter().filter(|coming| superseded(coming) && coming.errand.tries == 0).count();
+        activity.coming.retain(|coming| !superseded(coming));
+        for _ in 0..later {
+            self.skip("skipped: the next run is due already".to_owned(), actions);
+        }
+        let Some(activity) = &mut self.activity else { return };
+        if activity.runs.is_empty() {
+            return self.launch(errand, actions);
+        }
+        activity.coming.push(Coming { errand, when: When::Behind });
+        let stopped: Vec<Pid> = activity.runs.iter().filter(|run| run.is_running()).filter_map(pid_of).collect();
+        for run in &mut activity.runs {
+            if run.is_running() {
+                run.stop(activity.unit, Why::Replaced, Duration::MAX, now, actions);
+            }
+        }
+        for pid in stopped {
+            let text = format!("stopping the run before (pid {pid}): the next is due");
+            self.say(actions, Level::Info, text, Some(pid), None);
+        }
+    }
+
+    fn skip(&mut self, text: String, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        activity.counts.skipped = activity.counts.skipped.saturating_add(1);
+        let pid = self.pid();
+        self.say(actions, Level::Warn, text, pid, None);
+    }
+
+    fn launch(&mut self, errand: Errand, actions: &mut Vec<Action>) {
+        let manner = Rc::clone(&self.spec.manner);
+        let due = Due { job: self.spec.name().to_owned(), time: self.stamp(errand.moment) };
+        let Some(activity) = &mut self.activity else { return };
+        activity.life = activity.life.next();
+        let (unit, life) = (activity.unit, activity.life);
+        activity.runs.push(Run::new(life, errand, manner));
+        actions.push(Action::Launch { unit, life, part: Part::Program, due: Some(due) });
+        if errand.origin == Origin::MadeUp && errand.tries == 0 {
+            self.remember(unit, errand.moment, actions);
         }
     }
 
     /// The program runs.
-    pub fn launched(&mut self, life: Life, pid: Pid, now: Mono, actions: &mut Vec<Action>) {
-        if matches!(self.state, State::Starting) && life == self.life {
-            self.counts.runs = self.counts.runs.saturating_add(1);
-            self.state = State::Running { pid, since: now };
-            self.say(actions, Level::Info, format!("started (pid {pid})"), Some(pid), None);
+    pub fn launched(&mut self, life: Life, pid: Pid, now: Now, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        let Some(run) = activity.runs.iter_mut().find(|run| run.life == life) else { return };
+        if !run.launched(pid, now.mono) {
+            return;
         }
+        let (errand, retries) = (run.errand, run.manner.retries.count);
+        activity.counts.runs = activity.counts.runs.saturating_add(1);
+        activity.last.start = Some(now.wall);
+        let what = match errand {
+            Errand { tries: 1.., .. } => format!(", retry {} of {retries}", errand.tries),
+            Errand { origin: Origin::MadeUp, .. } => format!(", made up for {}", self.stamp(errand.moment)),
+            Errand { origin: Origin::Clock | Origin::Start, .. } => String::new(),
+        };
+        self.say(actions, Level::Info, format!("started (pid {pid}){what}"), Some(pid), None);
     }
 
     /// The program could not be started.
-    pub fn launch_failed(&mut self, life: Life, fault: &Fault, actions: &mut Vec<Action>) {
-        if matches!(self.state, State::Starting) && life == self.life {
-            self.counts.runs = self.counts.runs.saturating_add(1);
-            self.counts.failures = self.counts.failures.saturating_add(1);
-            self.state = State::Idle;
-            self.say(actions, Level::Error, fault.text.clone(), None, Some(fault.kind.status()));
-        }
+    pub fn launch_failed(&mut self, life: Life, fault: &Fault, now: Mono, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        let Some(place) = activity.runs.iter().position(|run| run.life == life && run.is_starting()) else { return };
+        let run = activity.runs.remove(place);
+        activity.counts.runs = activity.counts.runs.saturating_add(1);
+        let retry = self.failed(run.errand, &run.manner, End::NeverStarted(fault.clone()), now);
+        let text = format!("{}{retry}", fault.text);
+        self.say(actions, Level::Error, text, None, Some(fault.kind.status()));
+        self.go_on(actions);
     }
 
-    /// The run's process was reaped.
+    /// A run's process was reaped.
     pub fn exited(
         &mut self,
         life: Life,
@@ -137,135 +307,232 @@ impl Job {
         now: Mono,
         actions: &mut Vec<Action>,
     ) {
-        if life != self.life {
+        let Some(activity) = &mut self.activity else { return };
+        let Some(run) = activity.runs.iter_mut().find(|run| run.life == life) else { return };
+        let outcome = run.exited(dead, exit, group_lives, now, actions);
+        let (errand, manner) = (run.errand, Rc::clone(&run.manner));
+        activity.runs.retain(|run| !run.is_gone());
+        if let Some(outcome) = outcome {
+            self.ended(outcome, errand, &manner, now, actions);
+        }
+        self.go_on(actions);
+    }
+
+    fn ended(&mut self, outcome: Outcome, errand: Errand, manner: &Manner, now: Mono, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        (activity.last.exit, activity.last.took) = (outcome.exit, Some(outcome.ran));
+        let how = outcome.exit.map_or_else(|| "ended".to_owned(), |exit| exit.to_string());
+        let after = Spoken(outcome.ran);
+        let succeeded = matches!(outcome.exit, Some(Exit::Code(code)) if manner.is_success(code));
+        let (text, failed) = match outcome.why {
+            // Somebody else reaped it: nobody knows.
+            None if succeeded || outcome.exit.is_none() => (format!("{how} after {after}"), None),
+            None => (format!("{how} after {after}"), outcome.exit.map(End::Exited)),
+            Some(Why::TimedOut(time)) => {
+                let end = End::Lost(format!("timed out after {}", Spoken(time)));
+                (format!("{how} after {after}, timed out"), Some(end))
+            }
+            Some(Why::Replaced) => (format!("{how} after {after}, replaced"), None),
+            Some(Why::Shutdown) => (format!("{how} after {after}"), None),
+        };
+        let expected = succeeded || outcome.why == Some(Why::Replaced);
+        let level = if failed.is_none() && expected { Level::Info } else { Level::Warn };
+        let retry = failed.map_or_else(String::new, |end| self.failed(errand, manner, end, now));
+        self.say(actions, level, format!("{text}{retry}"), None, outcome.exit.map(Exit::status));
+    }
+
+    /// A run has failed: is it tried again? What is said of that.
+    fn failed(&mut self, errand: Errand, manner: &Manner, end: End, now: Mono) -> String {
+        let Some(activity) = &mut self.activity else { return String::new() };
+        activity.counts.failures = activity.counts.failures.saturating_add(1);
+        if activity.held {
+            return String::new();
+        }
+        let retries = manner.retries;
+        if errand.tries < retries.count {
+            let errand = Errand { tries: errand.tries + 1, ..errand };
+            activity.coming.push(Coming { errand, when: When::At(now + retries.delay) });
+            return format!("; retry {} of {} in {}", errand.tries, retries.count, Spoken(retries.delay));
+        }
+        if manner.critical {
+            activity.end.get_or_insert(end);
+        }
+        String::new()
+    }
+
+    /// A run is gone: the one behind it starts.
+    fn go_on(&mut self, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        if !activity.runs.is_empty() {
             return;
         }
-        match &mut self.state {
-            State::Running { pid, since } if *pid == dead => {
-                let ran = now.since(*since);
-                self.state = State::Idle;
-                self.ended(exit, ran, actions);
-            }
-            State::Stopping { ending, since } => {
-                let ran = now.since(*since);
-                ending.exited(dead, exit, group_lives, now, actions);
-                self.ended(exit, ran, actions);
-                self.when_gone();
-            }
-            State::Running { .. } | State::Starting | State::Idle => {}
+        if let Some(place) = activity.coming.iter().position(|coming| coming.when == When::Behind) {
+            let errand = activity.coming.remove(place).errand;
+            self.launch(errand, actions);
         }
     }
 
-    /// The group of this run was seen empty.
-    pub fn group_gone(&mut self, life: Life) {
-        if let State::Stopping { ending, .. } = &mut self.state {
-            if life == self.life {
-                ending.group_gone();
-                self.when_gone();
-            }
-        }
+    /// The group of a run was seen empty.
+    pub fn group_gone(&mut self, life: Life, actions: &mut Vec<Action>) {
+        let Some(activity) = &mut self.activity else { return };
+        activity.runs.iter_mut().filter(|run| run.life == life).for_each(Run::group_gone);
+        activity.runs.retain(|run| !run.is_gone());
+        self.go_on(actions);
     }
 
-    /// The group that is awaited, when it may have been emptied by an orphan's end.
-    pub fn awaited_group(&self) -> Option<(Life, Pid)> {
-        match &self.state {
-            State::Stopping { ending, .. } => ending.awaited_group().map(|group| (self.life, group)),
-            State::Idle | State::Starting | State::Running { .. } => None,
-        }
+    /// The groups that are awaited, when they may have been emptied by an orphan's end.
+    pub fn awaited_groups(&self) -> impl Iterator<Item = (Life, Pid)> {
+        let runs = self.shown().into_iter().flat_map(|activity| &activity.runs);
+        runs.filter_map(|run| run.awaited_group().map(|group| (run.life, group)))
     }
 
-    /// The run is to stop within `limit`, if one is under way. `stop.signal: none` lets it finish until then.
+    /// Its runs are to stop within `limit`.
     pub fn stop(&mut self, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
-        let limit = limit.min(self.spec.stop.timeout);
-        match &mut self.state {
-            State::Running { pid, since } => {
-                let living = Living { unit: self.unit, life: self.life, pid: *pid, group: Some(*pid) };
-                let ending = Ending::ordered(living, self.spec.stop, self.spec.stop.signal, limit, now, actions);
-                self.state = State::Stopping { ending, since: *since };
-            }
-            State::Stopping { ending, .. } => ending.hasten(now + limit),
-            State::Idle | State::Starting => {}
+        let Some(activity) = &mut self.activity else { return };
+        for run in &mut activity.runs {
+            run.stop(activity.unit, Why::Shutdown, limit, now, actions);
         }
     }
 
-    /// Everything is about to be stopped: an order to launch that wasn't carried out yet is taken back.
+    /// Everything is about to be stopped: nothing is started any more, and an order to launch that wasn't carried out
+    /// yet is taken back.
     pub fn hold(&mut self) {
-        if let State::Starting = self.state {
-            self.state = State::Idle;
-        }
+        let Some(activity) = &mut self.activity else { return };
+        activity.held = true;
+        activity.coming.clear();
+        activity.runs.retain(|run| !run.is_starting());
     }
 
     /// SIGKILL to whatever is left of it, now.
     pub fn kill(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        if let State::Stopping { ending, .. } = &mut self.state {
-            ending.hasten(now);
-            self.expire(now, actions);
+        let Some(activity) = &mut self.activity else { return };
+        for run in &mut activity.runs {
+            run.kill(now, actions);
+            activity.overran |= run.overran();
         }
     }
 
     /// Whether wingmate itself sent SIGKILL to what runs of it.
     pub fn sent_kill(&self) -> bool {
-        matches!(&self.state, State::Stopping { ending, .. } if ending.killed())
+        self.shown().is_some_and(|activity| activity.runs.iter().any(Run::was_killed))
+    }
+
+    /// Whether the shutdown had to kill a run because its time was over.
+    pub fn overran(&self) -> bool {
+        self.shown().is_some_and(|activity| activity.overran)
+    }
+
+    /// How it failed for good, where everything stops for that.
+    pub fn end(&self) -> Option<&End> {
+        self.shown()?.end.as_ref()
+    }
+
+    /// The last time of its schedule that it was due for: a clock that is set back doesn't bring it again.
+    pub fn last_moment(&self) -> Option<Wall> {
+        self.shown()?.last_moment
     }
 
     /// When it has something to do (its schedule aside).
     pub fn deadline(&self) -> Option<Mono> {
-        match &self.state {
-            State::Stopping { ending, .. } => ending.deadline(),
-            State::Idle | State::Starting | State::Running { .. } => None,
-        }
+        let activity = self.shown()?;
+        let coming = activity.coming.iter().filter_map(|coming| match coming.when {
+            When::At(at) => Some(at),
+            When::ToLookAt | When::Behind => None,
+        });
+        activity.runs.iter().filter_map(Run::deadline).chain(coming).min()
     }
 
     /// Does what is due.
     pub fn expire(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        if let State::Stopping { ending, .. } = &mut self.state {
-            ending.expire(now, actions);
-            self.overran |= ending.killed();
+        let Some(activity) = &mut self.activity else { return };
+        for coming in &mut activity.coming {
+            if matches!(coming.when, When::At(at) if at <= now) {
+                coming.when = When::ToLookAt;
+            }
+        }
+        let mut overdue = Vec::new();
+        for run in &mut activity.runs {
+            run.expire(now, actions);
+            activity.overran |= run.overran();
+            if let Some((pid, time)) = run.timed_out(now) {
+                run.stop(activity.unit, Why::TimedOut(time), Duration::MAX, now, actions);
+                overdue.push((pid, time));
+            }
+        }
+        for (pid, time) in overdue {
+            let text = format!("stopping (pid {pid}): its timeout, {}, is over", Spoken(time));
+            self.say(actions, Level::Warn, text, Some(pid), None);
         }
     }
 
-    /// Whether no run is under way.
+    /// Whether no run is under way and none is to come sooner than the schedule says.
     pub fn is_down(&self) -> bool {
-        matches!(self.state, State::Idle)
+        self.shown().is_none_or(|activity| activity.runs.is_empty() && activity.coming.is_empty())
     }
 
     /// The state's name, as the log and the status table have it.
     pub fn state_name(&self) -> &'static str {
-        match self.state {
-            State::Idle => "idle",
-            State::Starting => "starting",
-            State::Running { .. } => "running",
-            State::Stopping { .. } => "stopping",
+        let Some(activity) = self.shown() else { return "idle" };
+        match (activity.runs.last(), activity.coming.first()) {
+            _ if activity.runs.iter().any(Run::is_running) => "running",
+            (Some(run), _) if run.is_starting() => "starting",
+            (Some(_), _) => "stopping",
+            (None, Some(Coming { errand: Errand { tries: 1.., .. }, .. })) => "backoff",
+            (None, Some(_)) => "waiting",
+            (None, None) => "idle",
         }
     }
 
-    /// The run's process, if one is under way.
+    /// What it does and has done, if it was ever due.
+    pub fn shown(&self) -> Option<&Activity> {
+        self.activity.as_deref()
+    }
+
+    /// The process of the latest run, if one is under way.
     pub fn pid(&self) -> Option<Pid> {
-        match &self.state {
-            State::Running { pid, .. } => Some(*pid),
-            State::Stopping { ending, .. } => ending.pid(),
-            State::Idle | State::Starting => None,
-        }
+        self.shown()?.latest().map(|(pid, _)| pid)
     }
 
-    fn when_gone(&mut self) {
-        if matches!(&self.state, State::Stopping { ending, .. } if ending.gone()) {
-            self.state = State::Idle;
-        }
+    fn activity(&mut self, unit: UnitId) -> &mut Activity {
+        self.activity.get_or_insert_with(|| {
+            Box::new(Activity {
+                unit,
+                life: Life::default(),
+                counts: Counts::default(),
+                last: Last::default(),
+                last_moment: None,
+                runs: Vec::new(),
+                coming: Vec::new(),
+                held: false,
+                overran: false,
+                end: None,
+                told: None,
+            })
+        })
     }
 
-    fn ended(&mut self, exit: Option<Exit>, ran: Duration, actions: &mut Vec<Action>) {
-        self.last_exit = exit;
-        let Some(exit) = exit else { return };
-        let failed = exit != Exit::Code(0);
-        self.counts.failures = self.counts.failures.saturating_add(u32::from(failed));
-        let level = if failed { Level::Warn } else { Level::Info };
-        let text = format!("{exit} after {}", Spoken(ran));
-        self.say(actions, level, text, None, Some(exit.status()));
+    fn stamp(&self, at: Wall) -> String {
+        self.timing.stamp(at).to_string()
     }
 
     fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, pid: Option<Pid>, status: Option<u8>) {
-        let state = Some(self.state_name());
-        actions.push(Action::Say(Note { level, unit: Some(self.spec.name.clone()), text, pid, status, state }));
+        let (unit, state) = (Some(self.spec.name().to_owned()), Some(self.state_name()));
+        actions.push(Action::Say(Note { level, unit, text, pid, status, state }));
     }
+}
+
+impl Activity {
+    /// The process of the latest run that has one, and since when.
+    pub fn latest(&self) -> Option<(Pid, Mono)> {
+        self.runs.iter().rev().find_map(Run::process)
+    }
+
+    /// What the run that waits waits for.
+    pub fn waits(&self) -> Option<&str> {
+        self.told.as_deref()
+    }
+}
+
+fn pid_of(run: &Run) -> Option<Pid> {
+    run.process().map(|(pid, _)| pid)
 }

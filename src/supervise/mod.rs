@@ -10,6 +10,7 @@ pub mod backoff;
 pub mod daemon;
 pub mod ending;
 pub mod event;
+mod firing;
 mod graph;
 mod halting;
 pub mod job;
@@ -18,6 +19,7 @@ pub mod main_command;
 mod observed;
 pub mod proxy;
 mod reload;
+pub mod run;
 #[cfg(test)]
 mod scenarios;
 pub mod service;
@@ -48,15 +50,15 @@ use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::signal::{Rewrite, Signal};
 use crate::model::unit::{Life, MAIN, Pid, UnitId};
-use crate::schedule::Schedule;
+use crate::schedule::Timing;
 use crate::schedule::queue::Queue;
-use crate::schedule::zone::Zone;
 use action::{Action, Part};
 use event::Event;
 use graph::Graph;
 use job::Job;
 use main_command::{MainCommand, Treatment};
 use reload::{Reload, Renewal};
+use run::Errand;
 use service::Service;
 use shutdown::Shutdown;
 use state::Death;
@@ -81,12 +83,14 @@ pub struct Plan {
     pub shutdown_delay: Duration,
 }
 
-/// A job with its schedule read and its zone found.
+/// A job, and when it runs.
 #[derive(Debug)]
 pub struct PlannedJob {
     pub spec: JobSpec,
-    pub schedule: Schedule,
-    pub zone: Rc<Zone>,
+    /// With its zone.
+    pub timing: Rc<Timing>,
+    /// When it was last due before this start, where that is kept.
+    pub last_due: Option<Wall>,
 }
 
 /// All units, and what becomes of them.
@@ -99,8 +103,10 @@ pub struct Supervisor {
     /// Services that wait and whose dependencies are to be looked at.
     to_look: VecDeque<UnitId>,
     queue: Queue,
-    /// Jobs that run once, when wingmate starts.
-    at_start: Vec<UnitId>,
+    /// Runs of jobs that are due when wingmate starts.
+    at_start: Vec<(UnitId, Errand)>,
+    /// Jobs of which it isn't known yet when they were last due.
+    unknown: Vec<UnitId>,
     timers: Timers,
     rewrites: Vec<Rewrite>,
     shutdown: Option<Shutdown>,
@@ -132,6 +138,7 @@ impl Supervisor {
             to_look: VecDeque::new(),
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
+            unknown: Vec::new(),
             timers: Timers::default(),
             rewrites: plan.rewrites,
             shutdown: None,
@@ -151,11 +158,7 @@ impl Supervisor {
         for spec in plan.services {
             supervisor.add_service(spec);
         }
-        for job in plan.jobs {
-            let reboot = matches!(job.schedule, Schedule::Reboot);
-            let unit = supervisor.add_job(job, now);
-            supervisor.at_start.extend(reboot.then_some(unit));
-        }
+        supervisor.enter_jobs(plan.jobs, now);
         if let Some(process) = plan.main {
             let unit = supervisor.next_unit();
             supervisor.units.push(Unit::Main(Box::new(MainCommand::new(unit, process, plan.treatment))));
@@ -175,15 +178,6 @@ impl Supervisor {
         unit
     }
 
-    fn add_job(&mut self, job: PlannedJob, now: Now) -> UnitId {
-        let unit = self.next_unit();
-        if !matches!(job.schedule, Schedule::Reboot) {
-            self.queue.insert(unit, job.schedule, Rc::clone(&job.zone), now);
-        }
-        self.units.push(Unit::Job(Box::new(Job::new(unit, job.spec, job.zone))));
-        unit
-    }
-
     /// What is to be done now, in order.
     pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
@@ -196,13 +190,13 @@ impl Supervisor {
             Event::Begin => self.begin(now),
             Event::Launched { unit, life, pid } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.launched(life, pid, mono, actions),
-                Unit::Job(job) => job.launched(life, pid, mono, actions),
+                Unit::Job(job) => job.launched(life, pid, now, actions),
                 Unit::Main(main) => main.launched(life, pid, mono, actions),
                 Unit::Gone => {}
             }),
             Event::LaunchFailed { unit, life, fault } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.launch_failed(life, fault, mono, actions),
-                Unit::Job(job) => job.launch_failed(life, &fault, actions),
+                Unit::Job(job) => job.launch_failed(life, &fault, mono, actions),
                 Unit::Main(main) => main.launch_failed(life, fault, actions),
                 Unit::Gone => {}
             }),
@@ -219,7 +213,7 @@ impl Supervisor {
             }
             Event::GroupGone { unit, life } => self.with(unit, |machine, actions| match machine {
                 Unit::Service(service) => service.group_gone(life, mono, actions),
-                Unit::Job(job) => job.group_gone(life),
+                Unit::Job(job) => job.group_gone(life, actions),
                 Unit::Main(main) => main.group_gone(life),
                 Unit::Gone => {}
             }),
@@ -245,7 +239,7 @@ impl Supervisor {
             }
             Event::Rest(rest) => self.rest(&rest),
             Event::Childless => self.childless(now.mono),
-            Event::ClockSet => self.queue.clock_set(now),
+            Event::ClockSet => self.clock_set(now),
         }
     }
 
@@ -261,9 +255,7 @@ impl Supervisor {
         }
         self.expire(now.mono);
         if self.shutdown.is_none() {
-            for firing in self.queue.due(now) {
-                self.fire(firing.job, firing.scheduled, firing.missed);
-            }
+            self.fire_due(now);
         }
         self.go_on_reloading(now);
         if !self.is_stopping() {
@@ -280,6 +272,9 @@ impl Supervisor {
     fn expire(&mut self, now: Mono) {
         for unit in self.timers.due(now) {
             self.with(unit, |machine, actions| machine.expire(now, actions));
+            if matches!(self.unit(unit), Some(Unit::Job(job)) if job.is_due()) {
+                self.to_look.push_back(unit);
+            }
         }
     }
 
@@ -331,7 +326,12 @@ impl Supervisor {
 
     /// What a unit's process, or that of a command beside it, is made from.
     pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
-        let own = self.unit(unit)?.process()?;
+        let own = match self.unit(unit)? {
+            Unit::Service(service) => &service.spec.process,
+            Unit::Job(job) => return (part == Part::Program).then(|| Cow::Owned(job.spec.process())),
+            Unit::Main(main) => &main.process,
+            Unit::Gone => return None,
+        };
         let extras = || self.spec(unit).map(ServiceSpec::extras);
         let (command, identity) = match part {
             Part::Program => return Some(Cow::Borrowed(own)),
@@ -397,17 +397,7 @@ impl Supervisor {
                 Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone => {}
             });
         }
-        for unit in std::mem::take(&mut self.at_start) {
-            self.fire(unit, Some(now.wall), 0);
-        }
-    }
-
-    fn fire(&mut self, unit: UnitId, scheduled: Option<Wall>, missed: u32) {
-        self.with(unit, |machine, actions| {
-            if let Unit::Job(job) = machine {
-                job.fire(scheduled, missed, actions);
-            }
-        });
+        self.begin_jobs(now);
     }
 
     /// Runs `act` on a unit's machine, then takes note of its new deadline.
@@ -429,6 +419,15 @@ impl Supervisor {
         self.with(unit, |machine, actions| {
             if let Unit::Service(service) = machine {
                 act(service, actions);
+            }
+        });
+    }
+
+    /// The same, for what only a job can be told.
+    fn with_job(&mut self, unit: UnitId, act: impl FnOnce(&mut Job, &mut Vec<Action>)) {
+        self.with(unit, |machine, actions| {
+            if let Unit::Job(job) = machine {
+                act(job, actions);
             }
         });
     }

@@ -14,14 +14,13 @@ use super::service::Service;
 use super::standing::Standing;
 use super::unit::Unit;
 use super::{Plan, PlannedJob, Supervisor, number};
-use crate::model::job::JobSpec;
+use crate::model::job::{JobSpec, Missed};
 use crate::model::moment::{Mono, Now};
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
-use crate::schedule::Schedule;
-use std::rc::Rc;
+use crate::schedule::Timing;
 
 /// A reload under way.
 #[derive(Debug, Default)]
@@ -141,59 +140,99 @@ impl Supervisor {
     }
 
     fn compare_jobs(&mut self, plan: Vec<PlannedJob>, told: &mut Told, now: Now) {
-        let mut old: Vec<UnitId> =
-            self.table().filter(|(_, machine)| matches!(machine, Unit::Job(_))).map(|(unit, _)| unit).collect();
         // What was to become of a job before doesn't hold any more.
-        let retired: Vec<UnitId> = self.renewals.drain(..).filter(|r| r.job.is_none()).map(|r| r.unit).collect();
-        old.retain(|unit| !retired.contains(unit));
-        self.renewals.extend(retired.into_iter().map(|unit| Renewal { unit, job: None }));
-        let mut left = Vec::new();
+        self.renewals.retain(|renewal| renewal.job.is_none());
+        let retired: Vec<UnitId> = self.renewals.iter().map(|renewal| renewal.unit).collect();
+        let mut left: Vec<UnitId> = Vec::new();
+        left.extend(self.jobs().map(|(unit, _)| unit).filter(|unit| !retired.contains(unit)));
         // By name and all, then by all but the name, then by name alone.
-        for planned in plan {
-            match self.take_job(&mut old, |job| job.spec.name == planned.spec.name && same(job, &planned)) {
-                Some(_) => told.unchanged += 1,
-                None => left.push(planned),
-            }
+        let (mut going, mut coming) = (left.clone(), Vec::new());
+        let mut unchanged = Vec::new();
+        let plan = self.pair(plan, &mut left, name, same, |_, unit, _| unchanged.push(unit));
+        let plan = self.pair(plan, &mut left, deed, same, |supervisor, unit, planned| {
+            unchanged.push(unit);
+            supervisor.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
+        });
+        told.unchanged += unchanged.len();
+        unchanged.sort_unstable();
+        going.retain(|unit| unchanged.binary_search(unit).is_err());
+        let any = |_: &Job, _: &PlannedJob| true;
+        let added = self.pair(plan, &mut left, name, any, |supervisor, unit, planned| {
+            told.changed.push(planned.spec.name().to_owned());
+            supervisor.change_job(unit, planned, now);
+            coming.push(unit);
+        });
+        for planned in added {
+            told.started.push(planned.spec.name().to_owned());
+            coming.push(self.add_job(planned, now));
         }
-        let mut still_left = Vec::new();
-        for planned in left {
-            match self.take_job(&mut old, |job| same(job, &planned)) {
-                Some(unit) => {
-                    told.unchanged += 1;
-                    self.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
-                }
-                None => still_left.push(planned),
-            }
-        }
-        for planned in still_left {
-            let name = planned.spec.name.clone();
-            match self.take_job(&mut old, |job| job.spec.name == name) {
-                Some(unit) => {
-                    told.changed.push(name);
-                    // A moment that has passed: `@reboot` was at wingmate's own start.
-                    match planned.schedule {
-                        Schedule::Reboot => self.queue.remove(unit),
-                        schedule => self.queue.insert(unit, schedule, Rc::clone(&planned.zone), now),
-                    }
-                    self.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
-                }
-                None => {
-                    told.started.push(name);
-                    self.add_job(planned, now);
-                }
-            }
-        }
-        for unit in old {
+        // A moment that has passed: `@reboot` was at wingmate's own start.
+        self.queue.remove(&going);
+        let units = &self.units;
+        let timing = |unit: &UnitId| units.get(unit.0 as usize)?.job().map(|job| (*unit, &*job.timing));
+        self.queue.insert(coming.iter().filter_map(timing), now);
+        for unit in left {
             told.stopped.push(self.name(unit).to_owned());
-            self.queue.remove(unit);
+            self.with_job(unit, |job, _| job.retire());
             self.renewals.push(Renewal { unit, job: None });
         }
     }
 
-    /// The first of these jobs of which that is so, taken out.
-    fn take_job(&self, jobs: &mut Vec<UnitId>, fits: impl Fn(&Job) -> bool) -> Option<UnitId> {
-        let is_it = |unit: &UnitId| matches!(self.unit(*unit), Some(Unit::Job(job)) if fits(job));
-        jobs.iter().position(is_it).map(|place| jobs.remove(place))
+    /// Gives each planned job that has the same `key` as a job that is `left`, and fits to it, to `take` together with
+    /// that; those that find none come back. Each job is taken once, of several the first: ten thousand by ten thousand
+    /// comparisons would take a minute.
+    fn pair(
+        &mut self,
+        plan: Vec<PlannedJob>,
+        left: &mut Vec<UnitId>,
+        key: fn(&JobSpec, &Timing) -> Box<[u8]>,
+        fits: impl Fn(&Job, &PlannedJob) -> bool,
+        mut take: impl FnMut(&mut Supervisor, UnitId, PlannedJob),
+    ) -> Vec<PlannedJob> {
+        let mut keyed: Vec<(Box<[u8]>, UnitId, bool)> = Vec::with_capacity(left.len());
+        for unit in left.iter() {
+            keyed.extend(self.job(*unit).map(|job| (key(&job.spec, &job.timing), *unit, false)));
+        }
+        keyed.sort_unstable();
+        let mut alone = Vec::new();
+        for planned in plan {
+            let wanted = key(&planned.spec, &planned.timing);
+            let first = keyed.partition_point(|(key, ..)| *key < wanted);
+            let alike = keyed.iter_mut().skip(first).take_while(|(key, ..)| *key == wanted);
+            let found = alike
+                .filter(|(_, _, taken)| !taken)
+                .find(|(_, unit, _)| self.job(*unit).is_some_and(|job| fits(job, &planned)));
+            match found {
+                Some((_, unit, taken)) => {
+                    *taken = true;
+                    take(self, *unit, planned);
+                }
+                None => alone.push(planned),
+            }
+        }
+        let mut rest: Vec<UnitId> = keyed.iter().filter(|(_, _, taken)| !taken).map(|(_, unit, _)| *unit).collect();
+        rest.sort_unstable();
+        *left = rest;
+        alone
+    }
+
+    /// A job is another from its next run on.
+    fn change_job(&mut self, unit: UnitId, planned: PlannedJob, now: Now) {
+        self.with_job(unit, |job, actions| {
+            let kept = job.spec.manner.missed == Missed::Once;
+            job.become_another(planned.spec, planned.timing);
+            if !kept {
+                job.remember(unit, now.wall, actions);
+            }
+        });
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = (UnitId, &Job)> {
+        self.table().filter_map(|(unit, machine)| machine.job().map(|job| (unit, job)))
+    }
+
+    fn job(&self, unit: UnitId) -> Option<&Job> {
+        self.unit(unit)?.job()
     }
 
     /// Does what the reload's plan has come to.
@@ -266,7 +305,7 @@ impl Supervisor {
             }
             match (renewal.job, self.units.get_mut(renewal.unit.0 as usize)) {
                 (Some(planned), Some(Unit::Job(job))) => {
-                    job.become_another(planned.spec, planned.zone);
+                    job.become_another(planned.spec, planned.timing);
                     self.actions.push(Action::Rename { unit: renewal.unit });
                 }
                 (None, _) => self.remove(renewal.unit),
@@ -293,8 +332,15 @@ fn starts_again(service: &Service, new: &ServiceSpec) -> bool {
 
 /// Whether they are the same but for their names.
 fn same(job: &Job, planned: &PlannedJob) -> bool {
-    let JobSpec { name: _, process, schedule, timezone, stop } = &planned.spec;
-    let old = &job.spec;
-    job.zone == planned.zone
-        && (&old.process, &old.schedule, &old.timezone, &old.stop) == (process, schedule, timezone, stop)
+    job.spec.does_the_same(&planned.spec) && job.timing == planned.timing
+}
+
+fn name(spec: &JobSpec, _: &Timing) -> Box<[u8]> {
+    spec.name().as_bytes().into()
+}
+
+/// What a job does, and when, by which it is found under another name.
+fn deed(spec: &JobSpec, timing: &Timing) -> Box<[u8]> {
+    let words = spec.command().flat_map(|word| word.as_encoded_bytes().iter().chain(&[0]));
+    timing.text.as_bytes().iter().chain(words).copied().collect()
 }

@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod hooks;
+mod jobs;
 mod readiness;
 mod reload;
 

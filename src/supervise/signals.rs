@@ -59,7 +59,7 @@ impl Supervisor {
         self.look_again = true;
         // It may have been the last of a group that is awaited.
         for (unit, machine) in (0..).map(number).zip(&self.units) {
-            if let Some((life, group)) = machine.awaited_group() {
+            for (life, group) in machine.awaited_groups() {
                 self.actions.push(Action::CheckGroup { unit, life, group });
             }
         }

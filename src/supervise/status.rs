@@ -1,28 +1,23 @@
 //! What is shown of the units' states: the table that SIGUSR1 puts into the log.
 
+use super::job::{Activity, Job};
 use super::service::Service;
 use super::standing::{End, Standing};
 use super::{Supervisor, Unit};
-use crate::model::moment::{Now, Spoken};
-use crate::model::unit::{MAIN, Pid};
+use crate::model::moment::{Now, Spoken, Wall};
+use crate::model::table::Table;
+use crate::model::unit::{MAIN, Pid, UnitId};
 
 impl Supervisor {
     /// The status table, a line a unit below its header.
     pub fn status(&self, now: Now) -> Vec<String> {
         let mut rows = vec![["UNIT", "STATE", "PID", "UP", "RESTARTS", "LAST EXIT", "NOTE"].map(str::to_owned)];
-        for unit in &self.units {
-            rows.push(match unit {
+        let coming: Table<UnitId, Wall> = Table::from_rows(self.queue.coming(now).collect());
+        for (unit, machine) in self.table() {
+            rows.push(match machine {
                 Unit::Service(service) => self.service_row(service, now),
                 Unit::Gone => continue,
-                Unit::Job(job) => [
-                    job.spec.name.clone(),
-                    job.state_name().to_owned(),
-                    number(job.pid()),
-                    dash(),
-                    format!("{} runs", job.counts.runs),
-                    job.last_exit.map_or_else(dash, |exit| exit.status().to_string()),
-                    String::new(),
-                ],
+                Unit::Job(job) => job_row(job, coming.get(&unit).copied(), now),
                 Unit::Main(main) => {
                     let (state, pid) = main.shown();
                     let exit = main.end().map_or_else(dash, |end| end.status().to_string());
@@ -56,6 +51,32 @@ impl Supervisor {
             said.unwrap_or(note),
         ]
     }
+}
+
+/// A run that is under way shows for how long; else the note tells of the last one and the next.
+fn job_row(job: &Job, next: Option<Wall>, now: Now) -> [String; 7] {
+    let shown = job.shown();
+    let (counts, last) = shown.map_or_else(Default::default, |activity| (activity.counts, activity.last));
+    let (pid, since) = shown.and_then(Activity::latest).unzip();
+    let stamp = |at| job.timing.stamp(at).to_string();
+    let parts = [
+        shown.and_then(Activity::waits).map(str::to_owned),
+        (counts.failures > 0).then(|| format!("{} failed", counts.failures)),
+        (counts.skipped > 0).then(|| format!("{} skipped", counts.skipped)),
+        (counts.missed > 0).then(|| format!("{} missed", counts.missed)),
+        last.start.map(|at| format!("last {}", stamp(at))),
+        last.took.map(|took| format!("took {}", Spoken(took))),
+        next.map(|at| format!("next {}", stamp(at))),
+    ];
+    [
+        job.spec.name().to_owned(),
+        job.state_name().to_owned(),
+        number(pid),
+        since.map_or_else(dash, |since| Spoken(now.mono.since(since)).to_string()),
+        format!("{} runs", counts.runs),
+        last.exit.map_or_else(dash, |exit| exit.status().to_string()),
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
+    ]
 }
 
 fn dash() -> String {

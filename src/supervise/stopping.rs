@@ -18,9 +18,11 @@ impl Supervisor {
     pub(super) fn stop_everything(&mut self, reason: Reason, signal: Signal, now: Now) {
         let delay = match reason {
             Reason::Asked(_) => self.shutdown_delay,
-            Reason::Main(_) | Reason::Critical { .. } | Reason::MainWaitsFor { .. } | Reason::NothingLeft { .. } => {
-                Duration::ZERO
-            }
+            Reason::Main(_)
+            | Reason::Critical { .. }
+            | Reason::CriticalJob { .. }
+            | Reason::MainWaitsFor { .. }
+            | Reason::NothingLeft { .. } => Duration::ZERO,
         };
         let shutdown = Shutdown::new(reason, signal, self.shutdown_timeout, delay, now.mono);
         let (text, level) = match &shutdown.reason {
@@ -28,11 +30,22 @@ impl Supervisor {
             reason => (reason.to_string(), Level::Warn),
         };
         self.shutdown = Some(shutdown);
+        self.hold_jobs();
         self.actions.push(Action::Notify("STOPPING=1"));
         if delay.is_zero() {
             self.begin_waves(&text, level);
         } else {
             self.say(level, format!("stopping in {}: {text}", Spoken(delay)));
+        }
+    }
+
+    /// No job starts any more, not even during the delay.
+    fn hold_jobs(&mut self) {
+        let units = &self.units;
+        let is_job = |unit: &UnitId| matches!(units.get(unit.0 as usize), Some(Unit::Job(_)));
+        self.actions.retain(|action| !matches!(action, Action::Launch { unit, .. } if is_job(unit)));
+        for index in 0..self.units.len() {
+            self.with_job(number(index), |job, _| job.hold());
         }
     }
 
@@ -48,8 +61,7 @@ impl Supervisor {
                     service.hold(actions);
                     *wave += 1;
                 }
-                Unit::Job(job) => job.hold(),
-                Unit::Main(_) | Unit::Gone => {}
+                Unit::Job(_) | Unit::Main(_) | Unit::Gone => {}
             });
         }
         let up = self.units.iter().filter(|unit| !unit.is_down()).count();

@@ -16,6 +16,9 @@ impl Timers {
     pub fn set(&mut self, unit: UnitId, at: Option<Mono>) {
         let index = unit.0 as usize;
         if index >= self.by_unit.len() {
+            if at.is_none() {
+                return;
+            }
             self.by_unit.resize(index + 1, None);
         }
         let Some(slot) = self.by_unit.get_mut(index) else { return };

@@ -5,8 +5,8 @@ use super::job::Job;
 use super::main_command::MainCommand;
 use super::service::Service;
 use super::standing::Standing;
-use crate::model::command::ProcessSpec;
 use crate::model::moment::Mono;
+use crate::model::service::Dependency;
 use crate::model::unit::{Life, MAIN, Pid};
 
 /// One unit's machine.
@@ -39,19 +39,9 @@ impl Unit {
     pub(super) fn name(&self) -> &str {
         match self {
             Unit::Service(service) => &service.spec.name,
-            Unit::Job(job) => &job.spec.name,
+            Unit::Job(job) => job.spec.name(),
             Unit::Main(_) => MAIN,
             Unit::Gone => "",
-        }
-    }
-
-    /// What its process is made from.
-    pub(super) fn process(&self) -> Option<&ProcessSpec> {
-        match self {
-            Unit::Service(service) => Some(&service.spec.process),
-            Unit::Job(job) => Some(&job.spec.process),
-            Unit::Main(main) => Some(&main.process),
-            Unit::Gone => None,
         }
     }
 
@@ -84,10 +74,26 @@ impl Unit {
         }
     }
 
+    /// What has to be so before it starts.
+    pub(super) fn depends_on(&self) -> &[Dependency] {
+        match self {
+            Unit::Service(service) => &service.spec.depends_on,
+            Unit::Job(job) => &job.spec.manner.depends_on,
+            Unit::Main(_) | Unit::Gone => &[],
+        }
+    }
+
     pub(super) fn service(&self) -> Option<&Service> {
         match self {
             Unit::Service(service) => Some(service),
             Unit::Job(_) | Unit::Main(_) | Unit::Gone => None,
+        }
+    }
+
+    pub(super) fn job(&self) -> Option<&Job> {
+        match self {
+            Unit::Job(job) => Some(job),
+            Unit::Service(_) | Unit::Main(_) | Unit::Gone => None,
         }
     }
 
@@ -135,19 +141,19 @@ impl Unit {
     pub(super) fn overran(&self) -> bool {
         match self {
             Unit::Service(service) => service.overran,
-            Unit::Job(job) => job.overran,
+            Unit::Job(job) => job.overran(),
             Unit::Main(main) => main.overran,
             Unit::Gone => false,
         }
     }
 
-    /// The group that is awaited, when it may have been emptied by an orphan's end.
-    pub(super) fn awaited_group(&self) -> Option<(Life, Pid)> {
+    /// The groups that are awaited, when they may have been emptied by an orphan's end.
+    pub(super) fn awaited_groups(&self) -> Vec<(Life, Pid)> {
         match self {
-            Unit::Service(service) => service.awaited_group(),
-            Unit::Job(job) => job.awaited_group(),
-            Unit::Main(main) => main.awaited_group(),
-            Unit::Gone => None,
+            Unit::Service(service) => service.awaited_group().into_iter().collect(),
+            Unit::Job(job) => job.awaited_groups().collect(),
+            Unit::Main(main) => main.awaited_group().into_iter().collect(),
+            Unit::Gone => Vec::new(),
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Reason {
     Main(End),
     /// A critical unit ended for good.
     Critical { name: String, end: End, done: bool, restarts: u32, since: Duration },
+    /// A run of a critical job failed for good.
+    CriticalJob { name: String, end: End },
     /// The main command can't be started, because what it waits for has failed.
     MainWaitsFor { name: String, why: String },
     /// Nothing is left that can run by itself; `failed` names what didn't end well.
@@ -32,7 +34,7 @@ impl Reason {
             Reason::Asked(_) => main.map_or(0, End::status),
             Reason::Main(end) => end.status(),
             Reason::Critical { done: true, .. } => 0,
-            Reason::Critical { end, .. } => end.status(),
+            Reason::Critical { end, .. } | Reason::CriticalJob { end, .. } => end.status(),
             Reason::MainWaitsFor { .. } => 1,
             Reason::NothingLeft { failed } => u8::from(!failed.is_empty()),
         }
@@ -50,6 +52,7 @@ impl fmt::Display for Reason {
                 let plural = if *restarts == 1 { "" } else { "s" };
                 write!(f, "critical service {name} {end} after {restarts} restart{plural} in {}", Spoken(*since))
             }
+            Reason::CriticalJob { name, end } => write!(f, "critical job {name}: {end}"),
             Reason::MainWaitsFor { name, why } => write!(f, "main command not started: {name} {why}"),
             Reason::NothingLeft { failed } if failed.is_empty() => f.write_str("nothing is left to run: all is done"),
             Reason::NothingLeft { failed } => write!(f, "nothing is left to run: failed: {}", failed.join(", ")),
@@ -75,7 +78,9 @@ impl Supervisor {
     }
 
     fn critical_end(&self, now: Mono) -> Option<Reason> {
-        let service = self.services().find(|service| service.spec.critical && ended(service))?;
+        let Some(service) = self.services().find(|service| service.spec.critical && ended(service)) else {
+            return self.critical_jobs_end();
+        };
         Some(Reason::Critical {
             name: service.spec.name.clone(),
             end: service.last_end.clone()?,
@@ -83,6 +88,13 @@ impl Supervisor {
             restarts: service.record.restarts,
             since: now.since(self.began),
         })
+    }
+
+    fn critical_jobs_end(&self) -> Option<Reason> {
+        self.units
+            .iter()
+            .filter_map(Unit::job)
+            .find_map(|job| Some(Reason::CriticalJob { name: job.spec.name().to_owned(), end: job.end()?.clone() }))
     }
 
     fn main_end(&self) -> Option<Reason> {

@@ -3,6 +3,7 @@
 
 use super::Supervisor;
 use super::graph::Graph;
+use super::job::Unmet;
 use super::service::Service;
 use super::standing::Standing;
 use super::unit::{Milestone, Unit};
@@ -12,18 +13,18 @@ use crate::model::table::Table;
 use crate::model::unit::UnitId;
 
 impl Supervisor {
-    /// The graph of all services as they are asked for now.
+    /// The graph of all units as they are asked for now.
     pub(super) fn dependencies(&self) -> Graph {
         let mut graph = Graph::default();
-        if self.services().all(|service| service.spec.depends_on.is_empty()) {
+        if self.units.iter().all(|unit| unit.depends_on().is_empty()) {
             return graph;
         }
         let rows = self.services().map(|service| (service.spec.name.as_str(), service.unit())).collect();
         let numbers: Table<&str, UnitId> = Table::from_rows(rows);
-        for service in self.services() {
-            for dependency in &service.spec.depends_on {
+        for (unit, machine) in self.table() {
+            for dependency in machine.depends_on() {
                 if let Some(needed) = numbers.get(dependency.name.as_str()) {
-                    graph.add(service.unit(), *needed, dependency.condition);
+                    graph.add(unit, *needed, dependency.condition);
                 }
             }
         }
@@ -33,36 +34,44 @@ impl Supervisor {
     /// Starts those that wait and whose dependencies have come up.
     pub(super) fn look_at_dependencies(&mut self, now: Mono) {
         while let Some(unit) = self.to_look.pop_front() {
-            if !self.unit(unit).and_then(Unit::service).is_some_and(Service::waits) {
-                continue;
+            match self.unit(unit) {
+                Some(Unit::Service(service)) if service.waits() => {}
+                Some(Unit::Job(job)) if job.is_due() => {}
+                Some(Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => continue,
             }
-            let text = self.waits_for(unit);
-            self.with_service(unit, |service, actions| match &text {
-                Some(text) => service.goes_on_waiting(text, actions),
-                None => service.dependencies_are_up(now, actions),
+            let unmet = self.unmet(unit);
+            self.with(unit, |machine, actions| match (machine, &unmet) {
+                (Unit::Service(service), Some(unmet)) => service.goes_on_waiting(&unmet.to_string(), actions),
+                (Unit::Service(service), None) => service.dependencies_are_up(now, actions),
+                (Unit::Job(job), unmet) => job.look(unmet.as_ref(), now, actions),
+                (Unit::Main(_) | Unit::Gone, _) => {}
             });
         }
     }
 
-    /// What a service waits for, in words; `None`: nothing any more.
+    /// What a unit waits for, in words; `None`: nothing any more.
     pub(super) fn waits_for(&self, unit: UnitId) -> Option<String> {
+        self.unmet(unit).map(|unmet| unmet.to_string())
+    }
+
+    /// What a unit lacks of what it depends on.
+    fn unmet(&self, unit: UnitId) -> Option<Unmet> {
         let unmet: Vec<UnitId> =
             self.graph.needs(unit).iter().filter(|need| !self.is_met(**need)).map(|(needed, _)| *needed).collect();
         // The one that keeps it from ever starting says more than all that are on their way.
         for needed in &unmet {
             let name = self.name(*needed);
-            match self.unit(*needed).map(Unit::milestone) {
-                Some(Milestone::Failed) => return Some(format!("dependency {name} failed")),
-                Some(Milestone::Done) => return Some(format!("dependency {name} is done")),
-                Some(Milestone::Down) => return Some(format!("dependency {name} isn't started")),
-                Some(Milestone::Waits) if self.waits_in_vain(*needed) => {
-                    return Some(format!("dependency {name} waits in vain"));
-                }
-                Some(Milestone::Waits | Milestone::Between | Milestone::Started | Milestone::Up) | None => {}
-            }
+            let state = match self.unit(*needed).map(Unit::milestone) {
+                Some(Milestone::Failed) => "failed",
+                Some(Milestone::Done) => "is done",
+                Some(Milestone::Down) => "isn't started",
+                Some(Milestone::Waits) if self.waits_in_vain(*needed) => "waits in vain",
+                Some(Milestone::Waits | Milestone::Between | Milestone::Started | Milestone::Up) | None => continue,
+            };
+            return Some(Unmet::Never(format!("dependency {name} {state}")));
         }
         let names: Vec<&str> = unmet.iter().map(|needed| self.name(*needed)).collect();
-        (!names.is_empty()).then(|| format!("for {}", names.join(", ")))
+        (!names.is_empty()).then(|| Unmet::Yet(names.join(", ")))
     }
 
     fn is_met(&self, (needed, condition): (UnitId, Condition)) -> bool {

@@ -7,7 +7,7 @@ use super::world::{Manner, World, service};
 use super::{Plan, PlannedJob};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
-use crate::model::job::JobSpec;
+use crate::model::job::{self, JobSpec, Missed, Overlap, Retries};
 use crate::model::moment::{Mono, Wall};
 use crate::model::service::{
     Condition, Dependency, Health, Hook, MaxRestarts, Probe, Ready, ReadyKind, Restart, ServiceSpec, StopGroup,
@@ -15,8 +15,8 @@ use crate::model::service::{
 };
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::schedule::Schedule;
-use crate::schedule::zone::Zone;
+use crate::schedule::{Schedule, Timing};
+use std::ffi::OsStr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -112,14 +112,30 @@ fn manner(dice: &mut Dice) -> Manner {
     }
 }
 
-fn job(dice: &mut Dice, index: u64) -> PlannedJob {
+fn job(dice: &mut Dice, index: u64, services: u64) -> PlannedJob {
     let seconds = 1 + dice.roll(20);
-    let text = format!("@every {seconds}s");
-    let schedule = Schedule::parse(&text).unwrap().schedule;
+    let text = if dice.one_in(4) { "* * * * *".to_owned() } else { format!("@every {seconds}s") };
+    let (name, mut needs) = (format!("j{index}"), Vec::new());
+    if dice.one_in(2) {
+        needs.push(Dependency { name: format!("s{}", dice.roll(services)), condition: Condition::Ready });
+    }
+    let timing = Timing::new(&*text, Schedule::parse(&text).unwrap().schedule);
     let stop = StopSpec { signal: (!dice.one_in(3)).then_some(Signal::TERM), ..StopSpec::default() };
-    let process = ProcessSpec { command: vec!["job".into()], ..ProcessSpec::default() };
-    let spec = JobSpec { name: format!("j{index}"), process, schedule: text, timezone: None, stop };
-    PlannedJob { spec, schedule, zone: Rc::new(Zone::from_posix("UTC0").unwrap()) }
+    let manner = job::Manner {
+        stop,
+        overlap: dice.of(&[Overlap::Skip, Overlap::Allow, Overlap::Replace]),
+        timeout: dice.one_in(2).then(|| dice.millis(4_000)),
+        jitter: if dice.one_in(3) { dice.millis(9_000) } else { Duration::ZERO },
+        retries: Retries { count: dice.roll(3) as u32, delay: dice.millis(3_000) },
+        on_boot: dice.one_in(3),
+        missed: dice.of(&[Missed::Skip, Missed::Skip, Missed::Once]),
+        critical: dice.one_in(40),
+        depends_on: needs,
+        ..job::Manner::default()
+    };
+    let spec = JobSpec::new(&name, [OsStr::new("job")].into_iter(), Rc::new(manner));
+    let last_due = dice.one_in(2).then(|| Wall::from_seconds(1_794_990_000));
+    PlannedJob { spec, timing: Rc::new(timing), last_due }
 }
 
 fn plan(dice: &mut Dice, main: bool, shutdown_timeout: Duration) -> Plan {
@@ -127,7 +143,7 @@ fn plan(dice: &mut Dice, main: bool, shutdown_timeout: Duration) -> Plan {
     let main = main.then(|| ProcessSpec { command: vec!["main".into()], ..ProcessSpec::default() });
     Plan {
         services: (0..services).map(|index| spec(dice, index)).collect(),
-        jobs: (0..jobs).map(|index| job(dice, index)).collect(),
+        jobs: (0..jobs).map(|index| job(dice, index, services)).collect(),
         main,
         shutdown_timeout,
         shutdown_delay: if dice.one_in(4) { dice.millis(2_000) } else { Duration::ZERO },
@@ -243,11 +259,9 @@ fn check(world: &World, seed: u64, by: Option<Mono>) {
         );
         // Who is down has nothing that runs, and no timer.
         for (unit, machine) in world.supervisor.table() {
-            if let Unit::Service(service) = machine {
-                if service.is_down() {
-                    assert_eq!(service.deadline(), None, "seed {seed}: unit {} is down and waits", unit.0);
-                    assert!(!world.runs(unit), "seed {seed}: unit {} is down and runs: {:?}", unit.0, world.story);
-                }
+            if matches!(machine, Unit::Service(_) | Unit::Job(_)) && machine.is_down() {
+                assert_eq!(machine.deadline(), None, "seed {seed}: unit {} is down and waits", unit.0);
+                assert!(!world.runs(unit), "seed {seed}: unit {} is down and runs: {:?}", unit.0, world.story);
             }
         }
     }

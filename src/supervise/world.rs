@@ -3,13 +3,17 @@
 
 use super::action::{Action, Part, Purpose, Target};
 use super::event::{Event, Fault, FaultKind, Message, Rest};
+use super::unit::Unit;
 use super::{Plan, Supervisor};
 use crate::model::command::ProcessSpec;
 use crate::model::exit::Exit;
+use crate::model::job::Overlap;
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::service::ServiceSpec;
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
+use crate::schedule::stamp::Stamp;
+use crate::schedule::zone::Zone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -183,7 +187,9 @@ impl World {
             let end = self.ends.iter().map(|(at, _, _)| *at).min();
             let answer = self.answers.iter().map(|answer| answer.at).min();
             let deadline = self.supervisor.next_deadline();
-            let next = end.into_iter().chain(answer).chain(deadline).min().filter(|at| *at <= until);
+            let beat = self.supervisor.next_beat().map(|at| self.now.mono + at.since(self.now.boot));
+            let run = self.supervisor.next_run().map(|at| self.now.mono + at.since(self.now.wall));
+            let next = [end, answer, deadline, beat, run].into_iter().flatten().min().filter(|at| *at <= until);
             self.jump(next.unwrap_or(until));
             let Some(at) = next else { break };
             let dead: Vec<_> = self.ends.iter().filter(|(time, _, _)| *time <= at).copied().collect();
@@ -362,6 +368,10 @@ impl World {
                 }
             }
             Action::Rename { .. } => {}
+            Action::Remember { unit, at } => {
+                let due = Stamp { at, zone: &Zone::utc() };
+                self.note(format!("{} was due at {due}", self.supervisor.name(unit)));
+            }
         }
     }
 
@@ -373,6 +383,7 @@ impl World {
         let manner = self.manners.get(&unit).copied().unwrap_or_default();
         let others: Vec<Part> = self.processes.values().filter(|p| p.unit == unit && p.main).map(|p| p.part).collect();
         let fits = match part {
+            Part::Program if self.allows_overlap(unit) => true,
             Part::Program | Part::PreStart | Part::PostStop => others.is_empty(),
             Part::StopCommand { .. } => others == [Part::Program],
         };
@@ -408,6 +419,11 @@ impl World {
         }
         self.note(format!("{name} starts"));
         Event::Launched { unit, life, pid }
+    }
+
+    fn allows_overlap(&self, unit: UnitId) -> bool {
+        let job = self.supervisor.unit(unit).and_then(Unit::job);
+        job.is_some_and(|job| job.spec.manner.overlap == Overlap::Allow)
     }
 
     fn new_pid(&mut self) -> Pid {

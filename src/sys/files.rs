@@ -2,7 +2,7 @@
 
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,14 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
         return Err(fail(io::Error::other(format!("larger than {limit} bytes"))));
     }
     Ok(bytes)
+}
+
+/// Writes a file, made or emptied, for everybody to read; a link in its place is not followed, and nothing is waited for.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o644).custom_flags(flags.bits() as i32);
+    options.open(path)?.write_all(bytes)
 }
 
 /// An error's text as the C library words it, without std's "(os error N)".

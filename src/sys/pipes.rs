@@ -1,4 +1,4 @@
-//! The pipes that units write their lines to: made once per unit, both ends held (`runtime::outputs`).
+//! The pipes that units write their lines to (`runtime::outputs`): a service's are made once, both ends held.
 
 use rustix::fs::{Gid, OFlags, Uid, fchown, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Result, ioctl_fionread, read};
@@ -6,11 +6,11 @@ use rustix::pipe::{PipeFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with}
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// A pipe with both of its ends. Its reader never waits; its writers do when it is full.
+/// A pipe with both of its ends, or the one to read from. Its reader never waits; its writers do when it is full.
 #[derive(Debug)]
 pub struct Pipe {
     read: OwnedFd,
-    write: OwnedFd,
+    write: Option<OwnedFd>,
 }
 
 /// What a busy pipe grows to: it halves the cost of a line (more is little better).
@@ -32,27 +32,39 @@ impl Pipe {
     /// A new pipe, which no child inherits by itself.
     pub fn new() -> Result<Pipe> {
         let (read, write) = one_way()?;
-        Ok(Pipe { read, write })
+        Ok(Pipe { read, write: Some(write) })
     }
 
     /// Gives the pipe to this user and group, who can then reopen it by `/dev/stdout`. One's own pipe may be
     /// given to oneself by everybody, to others by root.
     pub fn give(&self, user: u32, group: u32) -> Result<()> {
-        fchown(&self.write, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))
+        fchown(&self.read, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))
     }
 
-    /// The end for a child. A program that had it before may have made it non-blocking for all who have it, and
-    /// the next one wouldn't expect that: it is made blocking again.
-    pub fn child_end(&self) -> BorrowedFd<'_> {
-        if let Ok(flags) = fcntl_getfl(&self.write) {
+    /// The end for a child, if it is still held. A program that had it before may have made it non-blocking for all
+    /// who have it, and the next one wouldn't expect that: it is made blocking again.
+    pub fn child_end(&self) -> Option<BorrowedFd<'_>> {
+        let write = self.write.as_ref()?;
+        if let Ok(flags) = fcntl_getfl(write) {
             if flags.contains(OFlags::NONBLOCK) {
-                let _ = fcntl_setfl(&self.write, flags - OFlags::NONBLOCK);
+                let _ = fcntl_setfl(write, flags - OFlags::NONBLOCK);
             }
         }
-        self.write.as_fd()
+        Some(write.as_fd())
     }
 
-    /// Takes what is there, at most as much as `buffer` has room for; `AGAIN` if there is nothing.
+    /// Whether the end for a child is held.
+    pub fn is_held(&self) -> bool {
+        self.write.is_some()
+    }
+
+    /// Lets go of the end for a child: when those who have it are gone, the pipe is at its end.
+    pub fn let_go(&mut self) {
+        self.write = None;
+    }
+
+    /// Takes what is there, at most as much as `buffer` has room for; nothing at the end, `AGAIN` if there is nothing
+    /// yet.
     pub fn read<'b>(&self, buffer: &'b mut [MaybeUninit<u8>]) -> Result<&'b [u8]> {
         read(&self.read, buffer).map(|(bytes, _)| &*bytes)
     }
@@ -86,8 +98,9 @@ mod tests {
         let pipe = Pipe::new().unwrap();
         let mut buffer = [MaybeUninit::uninit(); 16];
         assert_eq!(pipe.read(&mut buffer).err(), Some(Errno::AGAIN));
-        assert!(!fcntl_getfl(pipe.child_end()).unwrap().contains(OFlags::NONBLOCK));
-        write(pipe.child_end(), b"hello").unwrap();
+        let child_end = pipe.child_end().unwrap();
+        assert!(!fcntl_getfl(child_end).unwrap().contains(OFlags::NONBLOCK));
+        write(child_end, b"hello").unwrap();
         assert_eq!(pipe.waiting(), 5);
         assert_eq!(pipe.read(&mut buffer[..3]), Ok(&b"hel"[..]));
         assert_eq!(pipe.waiting(), 2);
@@ -96,8 +109,22 @@ mod tests {
     #[test]
     fn a_child_end_is_made_blocking_again() {
         let pipe = Pipe::new().unwrap();
-        fcntl_setfl(pipe.child_end(), OFlags::NONBLOCK).unwrap();
-        assert!(!fcntl_getfl(pipe.child_end()).unwrap().contains(OFlags::NONBLOCK));
+        fcntl_setfl(pipe.child_end().unwrap(), OFlags::NONBLOCK).unwrap();
+        assert!(!fcntl_getfl(pipe.child_end().unwrap()).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn it_ends_when_nobody_can_write_any_more() {
+        let mut pipe = Pipe::new().unwrap();
+        let child = pipe.child_end().unwrap().try_clone_to_owned().unwrap();
+        pipe.let_go();
+        assert!(pipe.child_end().is_none() && !pipe.is_held());
+        let mut buffer = [MaybeUninit::uninit(); 16];
+        assert_eq!(pipe.read(&mut buffer).err(), Some(Errno::AGAIN));
+        write(&child, b"last").unwrap();
+        drop(child);
+        assert_eq!(pipe.read(&mut buffer), Ok(&b"last"[..]));
+        assert_eq!(pipe.read(&mut buffer), Ok(&b""[..]));
     }
 
     #[test]

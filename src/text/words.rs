@@ -46,6 +46,40 @@ impl SplitError {
     }
 }
 
+/// What looks like a blank, or like nothing at all, and separates no words.
+pub fn is_no_blank(c: char) -> bool {
+    !c.is_ascii() && (c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+}
+
+/// What a word processor makes of quotes.
+pub const CURLY: [char; 5] = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}'];
+
+/// The first character outside quotes that looks like a blank or a quote and is none: its byte, and what to say.
+pub fn alike(text: &str) -> Option<(usize, String)> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut quote = None;
+    let mut word = true;
+    for (at, c) in text.char_indices() {
+        match c {
+            '\'' | '"' if quote == Some(c) => quote = None,
+            '\'' | '"' if quote.is_none() => quote = Some(c),
+            _ if quote.is_some() => {}
+            '#' if word => break,
+            c if is_no_blank(c) => {
+                return Some((at, format!("this U+{:04X} only looks like a blank: write a space", u32::from(c))));
+            }
+            c if word && CURLY.contains(&c) => {
+                return Some((at, format!("this {c} only looks like a quote: write \" or '")));
+            }
+            _ => {}
+        }
+        word = c == ' ' || c == '\t';
+    }
+    None
+}
+
 /// Whether `#` at the start of a word begins a comment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Comments {
@@ -173,6 +207,16 @@ impl<'a> Reader<'a> {
 }
 
 impl Word<'_> {
+    /// `~/x`, or a path with a `*`: a shell would put others in its place.
+    fn is_pattern(&self) -> bool {
+        if !matches!(self.text.as_bytes().first(), Some(b'/' | b'.' | b'~')) {
+            return false;
+        }
+        let bare = self.text.get(..self.bare).unwrap_or_default();
+        let home = bare.starts_with("~/") || bare == "~";
+        home || bare.bytes().any(|b| b == b'*') && (bare.starts_with('/') || bare.starts_with("./"))
+    }
+
     /// `|`, `&&`, `;`, `>file`, `2>&1` and the like, outside quotes.
     fn is_operator(&self) -> bool {
         if !self.text.bytes().any(|b| matches!(b, b'<' | b'>' | b'&' | b'|' | b';')) {
@@ -199,7 +243,12 @@ pub fn shell_words<'w, 'a>(words: &'w [Word<'a>]) -> impl Iterator<Item = &'w Wo
             Expands::Quoted => i < script,
             Expands::Bare => true,
         };
-        (expands || word.is_operator()).then_some(word)
+        let pattern = || {
+            // Patterns that the program itself reads: `-path /x/*`, `--exclude /x/*`.
+            let before = i.checked_sub(1).and_then(|i| words.get(i)).map_or("", |word| &*word.text);
+            word.is_pattern() && !(before.starts_with("--") || before.ends_with("path") || before.ends_with("name"))
+        };
+        (expands || word.is_operator() || pattern()).then_some(word)
     })
 }
 

@@ -85,8 +85,8 @@ fn a_good_configuration_is_shown() {
     let expected = format!(
         "service web: sh -c 'sleep 9' (user root:root, oneshot, restart never)\n\
          service one.sh: {}/service/one.sh (restart always)\n\
-         job tidy: sh -c 'echo tidy' at 0 4 * * * (zone UTC)\n\
-         job sh: sh a 'b c' at */5 * * * * (zone CET-1CEST,M3.5.0,M10.5.0/3)\n",
+         job tidy: sh -c 'echo tidy' at 0 4 * * *, that is at 04:00 (zone UTC)\n\
+         job sh: sh a 'b c' at */5 * * * *, that is every 5 minutes (zone CET-1CEST,M3.5.0,M10.5.0/3)\n",
         dir.path()
     );
     assert_eq!(told.out, expected);
@@ -291,12 +291,14 @@ fn json_is_one_document() {
     let file = format!("\"file\":\"{}/crontab\"", dir.path());
     let advice = "is passed on as it is, no shell reads it: write sh -c '…', or SHELL=/bin/sh above the entry";
     let identity = "\"user\":null,\"group\":null,\"secrets\":[]";
+    let manner = ",\"overlap\":\"skip\",\"timeout\":null,\"jitter\":0,\"retries\":{\"count\":0,\"delay\":1},\
+                  \"on_boot\":false,\"missed\":\"skip\",\"critical\":false,\"depends_on\":[]";
     let expected = format!(
         "{{\"v\":1,\"ok\":true,\"problems\":[\
          {{{file},\"line\":2,\"column\":8,\"severity\":\"warning\",\"message\":\"cron job 'no-such-program': cannot execute 'no-such-program': no such file or directory (searched in PATH)\"}},\
          {{{file},\"line\":2,\"column\":24,\"severity\":\"warning\",\"message\":\"'|' {advice}\"}}],\"units\":[\
-         {{\"kind\":\"job\",\"name\":\"sh\",\"command\":[\"sh\",\"-c\",\"a\\\\b\"],{identity},\"schedule\":\"@daily\",\"timezone\":null}},\
-         {{\"kind\":\"job\",\"name\":\"no-such-program\",\"command\":[\"no-such-program\",\"|\",\"x\"],{identity},\"schedule\":\"@daily\",\"timezone\":null}}]}}\n"
+         {{\"kind\":\"job\",\"name\":\"sh\",\"command\":[\"sh\",\"-c\",\"a\\\\b\"],{identity},\"schedule\":\"@daily\",\"description\":\"at 00:00\",\"timezone\":null{manner}}},\
+         {{\"kind\":\"job\",\"name\":\"no-such-program\",\"command\":[\"no-such-program\",\"|\",\"x\"],{identity},\"schedule\":\"@daily\",\"description\":\"at 00:00\",\"timezone\":null{manner}}}]}}\n"
     );
     assert_eq!(told.out, expected);
 
@@ -312,10 +314,78 @@ fn the_variable_says_where_and_usage_is_checked() {
     dir.file("crontab", "@daily sh\n");
     let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
     command.arg("check").env("WINGMATE_CONFIG_PATH", dir.path());
-    assert_eq!(told(command).out, "job sh: sh at @daily (local time)\n");
+    assert_eq!(told(command).out, "job sh: sh at @daily, that is at 00:00 (local time)\n");
     let told = wingmate(&["check", "--format", "xml"]);
     assert_eq!(told.status, Some(2));
     assert!(told.err.starts_with("wingmate: --format must be text or json, not 'xml'\n"), "{}", told.err);
+}
+
+#[test]
+fn a_job_is_shown_with_its_zone_where_that_matters() {
+    let dir = Dir::new("zones");
+    dir.file("wingmate.yaml", "timezone: EST5EDT,M3.2.0,M11.1.0\n").file(
+        "crontab",
+        "*/90 1 13 * 5 sh\n@every 90m sh\n@reboot sh\nCRON_TZ=UTC0\n0,2,3,5,7,8,10,13,15,18,20,24,27,31,33 * * * * sh\n",
+    );
+    assert_eq!(
+        dir.check(&[]).out,
+        "job sh: sh at */90 1 13 * 5, that is at 01:00 on the 13th and on Fridays (zone EST5EDT,M3.2.0,M11.1.0)\n\
+         job sh-2: sh at @every 90m, that is every 1h30m, counted from wingmate's start\n\
+         job sh-3: sh at @reboot, that is once, when wingmate starts\n\
+         job sh-4: sh at 0,2,3,5,7,8,10,13,15,18,20,24,27,31,33 * * * * (zone UTC0)\n"
+    );
+    let json = dir.check(&["--format", "json"]).out;
+    assert!(
+        json.contains("\"description\":\"every 1h30m, counted from wingmate's start\",\"timezone\":\"EST5EDT,"),
+        "{json}"
+    );
+    assert!(json.contains("\"description\":null,\"timezone\":\"UTC0\","), "{json}");
+}
+
+#[test]
+fn a_job_is_shown_with_all_that_it_asks_for() {
+    let dir = Dir::new("manner");
+    dir.file(
+        "wingmate.yaml",
+        "state: /var/lib/jobs\nservice:\n  db: { command: [ sh ] }\ncron:\n  tidy:\n    command: [ sh ]\n    \
+         schedule: '30 3 * * *'\n    on_boot: true\n    missed: once\n    overlap: replace\n    timeout: 1m\n    \
+         jitter: 500ms\n    retries: { count: 2, delay: 10s }\n    critical: true\n    depends_on: [ db ]\n",
+    );
+    assert!(
+        dir.check(&[]).out.ends_with(
+            "(local time, also at start, what was missed is made up for at start, overlap replace, timeout 1m00s, \
+             jitter 500ms, 2 retries after 10s, critical, only with db)\n"
+        ),
+        "{}",
+        dir.check(&[]).out
+    );
+    let json = dir.check(&["--format", "json"]).out;
+    let expected = "\"overlap\":\"replace\",\"timeout\":60,\"jitter\":0.5,\"retries\":{\"count\":2,\"delay\":10},\
+                    \"on_boot\":true,\"missed\":\"once\",\"critical\":true,\
+                    \"depends_on\":[{\"name\":\"db\",\"condition\":\"ready\"}]}]}";
+    assert!(json.contains(expected), "{json}");
+}
+
+#[test]
+fn what_is_taken_as_the_program_is_told_once() {
+    let dir = Dir::new("once");
+    dir.file("crontab", "* * * * * * sh x\n0 3 * * * daemon sh x\n0 3 * * * no-such-program sh x\n");
+    let told = dir.check(&[]);
+    let lines: Vec<&str> = told.err.lines().filter(|line| line.starts_with("once/")).collect();
+    let missing = "no such file or directory (searched in PATH)";
+    assert_eq!(
+        lines,
+        [
+            "once/crontab:1:11: warning: '*' is taken as the program: a schedule has five fields, no seconds in front and no year behind",
+            &*format!(
+                "once/crontab:2:11: warning: cron job 'daemon': cannot execute 'daemon': {missing}; that is a user, and there is no field for one here: wmexec --user daemon …"
+            ),
+            &*format!(
+                "once/crontab:3:11: warning: cron job 'no-such-program': cannot execute 'no-such-program': {missing}"
+            ),
+        ]
+    );
+    assert_eq!(told.status, Some(0));
 }
 
 #[test]

@@ -4,8 +4,6 @@ use super::*;
 use wingmate::config::{self, Fetched, Loaded, Sources, Unread};
 use wingmate::model::moment::Wall;
 use wingmate::schedule::Schedule;
-use wingmate::schedule::next::next;
-use wingmate::schedule::zone::Zone;
 use wingmate::text::source::Source;
 
 /// What crontabs are made of.
@@ -152,11 +150,11 @@ fn judged(name: &str, bytes: &[u8]) -> Loaded {
             what()
         );
     }
-    assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
-    let (zone, now) = (Zone::utc(), Wall::from_seconds(1_800_000_000));
-    for schedule in &loaded.schedules {
-        match schedule {
-            Schedule::Cron(expression) => assert!(next(expression, &zone, now).is_some_and(|at| at > now)),
+    assert_eq!(loaded.timings.len(), loaded.config.jobs.len());
+    let now = Wall::from_seconds(1_800_000_000);
+    for timing in &loaded.timings {
+        match timing.schedule {
+            Schedule::Cron(_) => assert!(timing.next(now).is_some_and(|at| at > now)),
             Schedule::Every(duration) => assert!(!duration.is_zero()),
             Schedule::Reboot => {}
         }

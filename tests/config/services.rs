@@ -30,7 +30,7 @@ fn what_a_service_waits_for_is_shown_in_the_order_of_starting() {
          service api-2: sh 2 (restart always, after db started, ready by log 'I am up', watchdog 1m30s)\n\
          service web: sh -c 'echo web' (restart always, after migrate completed and api-1 and api-2, first sh a, \
          ready by http://127.0.0.1:8080/up, health by exec sh -c 'exit 0', stopped by sh c, then sh b, secrets TOKEN=***)\n\
-         job tidy: sh at @daily (local time, secrets K=***)\n"
+         job tidy: sh at @daily, that is at 00:00 (local time, secrets K=***)\n"
     );
     let json = dir.check(&["--format", "json"]);
     assert!(!json.out.contains("swordfish"));

@@ -1,9 +1,9 @@
-//! The keys of services alone and of cron jobs alone.
+//! The keys of services alone, and of the maps in them.
 
 use super::{set, set_some};
 use crate::config::draft::{Need, Unit};
 use crate::config::reading::Key;
-use crate::config::schema::{self, commands, dependencies, identity, probes, restarts};
+use crate::config::schema::{commands, dependencies, identity, probes, restarts};
 use crate::model::service::{Condition, Hook, MaxRestarts, Restart, StopGroup};
 use std::path::PathBuf;
 
@@ -156,31 +156,6 @@ pub const SERVICE: &[Key<Unit>] = &[
 
 /// More copies than this are rather a slip: each has its own pipes and memory.
 const MOST_INSTANCES: u32 = 10_000;
-
-/// Of cron jobs only.
-pub const JOB: &[Key<Unit>] = &[
-    key! {
-        name: "schedule",
-        kind: "five fields or a macro",
-        default: "required",
-        meaning: "when it runs",
-        read: |field, unit| unit.schedule = schema::schedule(field),
-    },
-    key! {
-        name: "timezone",
-        kind: "zone",
-        default: "the setting timezone",
-        meaning: "the zone of its schedule: an IANA name or a POSIX string",
-        read: |field, unit| unit.timezone = schema::zone(field),
-    },
-    key! {
-        name: "stop",
-        kind: "{signal, timeout, group}",
-        default: "{signal: TERM, timeout: 5s, group: true}",
-        meaning: "how a run is stopped; signal: none lets it end by itself until the time is over",
-        read: |field, unit| drop(field.map(STOP, unit)),
-    },
-];
 
 /// In an entry of `depends_on:`.
 pub const NEED: &[Key<Need>] = &[key! {

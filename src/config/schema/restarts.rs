@@ -42,6 +42,14 @@ pub fn max_restarts(field: &mut Field<'_, '_>, unit: &mut Unit) {
     }
 }
 
+/// `{count, delay}`.
+pub fn retries(field: &mut Field<'_, '_>, unit: &mut Unit) {
+    let seen = field.map(keys::RETRIES, unit);
+    if matches!(field.node.value, Value::Map(_)) && seen.lacks("count") {
+        field.reading.error(field.span, "'retries' has no 'count'");
+    }
+}
+
 /// A list of exit statuses.
 pub fn codes(field: &mut Field<'_, '_>) -> Option<Vec<u8>> {
     let mut codes = Vec::new();

@@ -8,14 +8,14 @@ type Lines<'a> = &'a [&'a str];
 
 fn commands(text: &str) -> Vec<Vec<String>> {
     let words = |(spec, _): (&JobSpec, Place)| -> Vec<String> {
-        spec.process.command.iter().map(|word| word.to_str().unwrap().to_owned()).collect()
+        spec.process().command.iter().map(|word| word.to_str().unwrap().to_owned()).collect()
     };
     good(of_crontab(text)).jobs().map(words).collect()
 }
 
 fn environ(spec: &JobSpec) -> Vec<String> {
     let text = |text: &std::ffi::OsString| text.to_str().unwrap().to_owned();
-    spec.process.environ.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect()
+    spec.manner.process.environ.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect()
 }
 
 #[test]
@@ -23,7 +23,8 @@ fn entries_are_read() {
     let text = "\u{feff}# a comment\r\n\r\n  \t\n*/5 * * * * /etc/wingmate/crontab.d/cron1.sh a\\ b 'c d' \"e\\\"f\" # why\r\n\
                 \t0\t0 1,15  * MON-FRI  backup %d\n@Daily x\n@every 1m30s y 5s\n@reboot z";
     let loaded = good(of_crontab(text));
-    let jobs: Vec<(&str, &str)> = loaded.jobs().map(|(spec, _)| (&*spec.name, &*spec.schedule)).collect();
+    let jobs: Vec<(&str, &str)> =
+        loaded.jobs().zip(&loaded.timings).map(|((spec, _), timing)| (spec.name(), &*timing.text)).collect();
     assert_eq!(
         jobs,
         [
@@ -34,7 +35,8 @@ fn entries_are_read() {
             ("z", "@reboot"),
         ]
     );
-    assert_eq!(loaded.schedules[3..], [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot]);
+    let schedules: Vec<Schedule> = loaded.timings.iter().skip(3).map(|timing| timing.schedule).collect();
+    assert_eq!(schedules, [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot]);
     assert_eq!(
         commands(text),
         [
@@ -67,7 +69,7 @@ fn a_shell_gets_the_rest_of_the_line_as_it_stands() {
         [&["a", "b"][..], &["/bin/sh", "-c", "A=1 /x/b \"$HOME\" | c # d"], &["/bin/sh", "-c", "echo 'open"], &["c"],]
     );
     let loaded = of_crontab(text);
-    let names: Vec<&str> = loaded.jobs().map(|(spec, _)| &*spec.name).collect();
+    let names: Vec<&str> = loaded.jobs().map(|(spec, _)| spec.name()).collect();
     assert_eq!(names, ["a", "b", "echo", "c"]);
     let found: Vec<_> = loaded.jobs().map(|(spec, _)| environ(spec)).collect();
     assert_eq!(found, [&[][..], &["SHELL=/bin/sh".to_owned()], &["SHELL=/bin/sh".to_owned()], &[]]);
@@ -78,7 +80,7 @@ fn zones_hold_for_the_entries_below() {
     let loaded = good(of_crontab(
         "@daily a\nCRON_TZ=Europe/Berlin\n@daily b\nCRON_TZ='AEST-10' # x\n@daily c\nCRON_TZ=\n@daily d",
     ));
-    let zones: Vec<_> = loaded.jobs().map(|(spec, _)| spec.timezone.as_deref()).collect();
+    let zones: Vec<_> = loaded.jobs().map(|(spec, _)| spec.manner.timezone.as_deref()).collect();
     assert_eq!(zones, [None, Some("Europe/Berlin"), Some("AEST-10"), None]);
     let named: Vec<_> = loaded.zones.iter().map(|zone| &*zone.name).collect();
     assert_eq!(named, ["Europe/Berlin", "AEST-10"], "each is looked up once");
@@ -130,7 +132,12 @@ fn mistakes_are_told_with_their_place() {
                 "crontab:1:1: unknown macro '@dayly' (did you mean '@daily'?); known are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @reboot, @every DURATION",
             ],
         ),
-        ("0 0 31 2 * x", &["crontab:1:1: this schedule never fires: no month that it names has such a day"]),
+        (
+            "0 0 31 2 * x",
+            &[
+                "crontab:1:1: this schedule never fires: no month that it names has such a day (a month's last day is L)",
+            ],
+        ),
         (
             "@daily a\0b\n0 99 * * * c",
             &["crontab:1:9: a NUL character is not allowed", "crontab:2:3: hour 99 is out of range 0–23"],
@@ -176,8 +183,7 @@ fn shell_words_are_warned_of() {
 
 #[test]
 fn what_other_files_have_is_warned_of() {
-    let user =
-        "'root' is taken as the program: there is no field for a user here; another one's job: wmexec --user USER …";
+    let user = "'root' is taken as the program: there is no field for a user here: leave it out, or write wmexec --user root …";
     let end = "a carriage return ends no line: lines end with a newline, or with both";
     let table: &[(&str, Lines<'_>)] = &[
         ("17 * * * * root cd /", &[&*format!("crontab:1:12: warning: {user}")]),
@@ -211,7 +217,7 @@ fn more_mistakes_than_anyone_reads_are_counted() {
 #[test]
 fn ten_thousand_entries_get_ten_thousand_names() {
     let loaded = good(of_crontab("*/5 * * * * /bin/tidy x\n".repeat(10_000)));
-    let mut names: Vec<String> = loaded.config.jobs.into_iter().map(|job| job.name).collect();
+    let mut names: Vec<String> = loaded.config.jobs.into_iter().map(|job| job.name().to_owned()).collect();
     assert_eq!(names[9_999], "tidy-10000");
     names.sort_unstable();
     names.dedup();

@@ -29,7 +29,7 @@ fn defaults_hold_for_every_unit_and_lie_beneath_its_own_keys() {
     });
     assert_eq!(told(&loaded), ["/env/open: warning: others may write to it"]);
     let service = |name: &str| loaded.config.services.iter().find(|spec| spec.name == name).unwrap();
-    let job = |name: &str| loaded.config.jobs.iter().find(|spec| spec.name == name).unwrap();
+    let job = |name: &str| loaded.config.jobs.iter().find(|spec| spec.name() == name).unwrap();
     let environ = |pairs: &[(&str, &str)]| -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
         pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
     };
@@ -59,9 +59,9 @@ fn defaults_hold_for_every_unit_and_lie_beneath_its_own_keys() {
     for (name, variables) in
         [("tidy", [("F", "é"), ("B", "1"), ("A", "9")]), ("entry", [("F", "é"), ("A", "1"), ("B", "7")])]
     {
-        let spec = job(name);
-        assert_eq!((&spec.process.identity, &spec.process.environ), (&www, &environ(&variables)), "{name}");
-        assert_eq!((spec.stop.timeout, spec.process.extras().nice), (Duration::from_secs(2), Some(5)));
+        let manner = &job(name).manner;
+        assert_eq!((&manner.process.identity, &manner.process.environ), (&www, &environ(&variables)), "{name}");
+        assert_eq!((manner.stop.timeout, manner.process.extras().nice), (Duration::from_secs(2), Some(5)));
     }
 }
 

@@ -3,6 +3,7 @@
 mod crontab;
 mod defaults;
 mod dependencies;
+mod mistakes;
 mod mutations;
 mod process;
 mod service_dir;
@@ -67,6 +68,6 @@ pub fn assert_told(make: impl Fn(&str) -> Loaded, table: &[(&str, &[&str])]) {
 /// Asserts that a text holds, and gives what it asks for.
 pub fn good(loaded: Loaded) -> Loaded {
     assert_eq!(told(&loaded), Vec::<String>::new());
-    assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
+    assert_eq!(loaded.timings.len(), loaded.config.jobs.len());
     loaded
 }

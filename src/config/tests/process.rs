@@ -28,7 +28,7 @@ fn env_files_come_before_environ() {
     assert_eq!(process(keys).environ, both, "environ beats files, a later file an earlier one");
     assert_eq!(process("    env_file: -/env/none\n").environ, []);
     let job = good(job("    schedule: '@daily'\n    env_file: /env/b\n"));
-    assert_eq!(job.config.jobs[0].process.environ, variables(&[("A", "2"), ("F", "é")]));
+    assert_eq!(job.config.jobs[0].manner.process.environ, variables(&[("A", "2"), ("F", "é")]));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn what_it_asks_for_is_read() {
     };
     assert_eq!(*process(keys).extras(), expected);
     let job = good(job(&format!("    schedule: '@daily'\n{keys}")));
-    assert_eq!(*job.config.jobs[0].process.extras(), expected);
+    assert_eq!(*job.config.jobs[0].manner.process.extras(), expected);
 }
 
 #[test]

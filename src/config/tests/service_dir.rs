@@ -64,7 +64,7 @@ fn names_are_unique_over_all_sources_and_crontab_entries_give_way() {
             format!("/etc/wingmate/service/a: the name 'a' is taken already by w.yaml:2:3; {rule}"),
         ]
     );
-    let jobs: Vec<&str> = loaded.jobs().map(|(spec, _)| &*spec.name).collect();
+    let jobs: Vec<&str> = loaded.jobs().map(|(spec, _)| spec.name()).collect();
     assert_eq!(jobs, ["b", "a-2", "c-2", "a-3", "d", "main-2"]);
 }
 

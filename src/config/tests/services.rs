@@ -219,10 +219,7 @@ fn wrong_values_are_told() {
             "    schedule: '@daily'\n    health: { tcp: ':1' }\n",
             &["w.yaml:5:5: cron job 'tidy' can't have 'health': it is for services"],
         ),
-        (
-            "    schedule: '@daily'\n    depends_on: [ x ]\n",
-            &["w.yaml:5:5: cron job 'tidy' can't have 'depends_on': it is for services"],
-        ),
+        ("    schedule: '@daily'\n    depends_on: [ x ]\n", &["w.yaml:5:19: there is no service 'x' to depend on"]),
     ];
     assert_told(job, table);
 }

@@ -5,6 +5,7 @@ use crate::model::command::{Identity, ProcessSpec, Session};
 use crate::model::service::{Backoff, MaxRestarts, PidFile, Restart, StopGroup, StopSpec};
 use crate::model::settings::{Level, LogFormat, LogSettings};
 use crate::model::signal::Signal;
+use crate::schedule::Schedule;
 use std::time::Duration;
 
 fn seconds(n: u64) -> Duration {
@@ -36,9 +37,9 @@ fn a_file_of_the_earlier_wingmate_works() {
     two.process.command = vec!["sleep".into(), "10".into()];
     assert_eq!(loaded.config.services[1], two);
     let tidy = &loaded.config.jobs[0];
-    assert_eq!((&*tidy.name, &*tidy.schedule), ("tidy", "*/5 * * * *"));
-    assert_eq!(tidy.process.environ, [("A".into(), "".into())]);
-    assert_eq!(tidy.process.identity.user.as_deref(), Some("1000"));
+    assert_eq!((tidy.name(), &*loaded.timings[0].text), ("tidy", "*/5 * * * *"));
+    assert_eq!(tidy.manner.process.environ, [("A".into(), "".into())]);
+    assert_eq!(tidy.manner.process.identity.user.as_deref(), Some("1000"));
 }
 
 #[test]
@@ -74,9 +75,12 @@ fn every_key_is_read() {
 
     let job =
         good(job("    schedule: '@every 5s'\n    timezone: Europe/Berlin\n    stop: { signal: none, timeout: 1h }\n"));
-    assert_eq!(job.config.jobs[0].stop, StopSpec { signal: None, timeout: seconds(3_600), group: StopGroup::Group });
-    assert_eq!(job.config.jobs[0].timezone.as_deref(), Some("Europe/Berlin"));
-    assert_eq!(job.schedules, [Schedule::Every(seconds(5))]);
+    assert_eq!(
+        job.config.jobs[0].manner.stop,
+        StopSpec { signal: None, timeout: seconds(3_600), group: StopGroup::Group }
+    );
+    assert_eq!(job.config.jobs[0].manner.timezone.as_deref(), Some("Europe/Berlin"));
+    assert_eq!(job.timings[0].schedule, Schedule::Every(seconds(5)));
 }
 
 #[test]
@@ -274,7 +278,7 @@ fn what_is_missing_is_told() {
         (
             "bananas: {}\n",
             &[
-                "w.yaml:1:1: unknown key 'bananas' in the file (allowed: service, cron, defaults, log, shutdown, timezone)",
+                "w.yaml:1:1: unknown key 'bananas' in the file (allowed: service, cron, defaults, log, shutdown, timezone, state)",
             ],
         ),
         ("cron:\n  a: { command: [ x ] }\n", &["w.yaml:2:3: cron job 'a' has no schedule"]),

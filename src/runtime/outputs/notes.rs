@@ -4,6 +4,7 @@
 //! because its outlet is stuck, or in stdout's queue), the message waits too, and so do later ones about the same
 //! unit. Messages about others pass.
 
+use super::pair::Place;
 use super::printer::Printer;
 use crate::logs::stamp::Stream;
 use crate::model::moment::Now;
@@ -37,8 +38,8 @@ pub struct Held {
 /// What a message waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// These positions of the unit's pipes.
-    Read([Option<u64>; 2]),
+    /// These positions of a pair of the unit's pipes.
+    Read(Place, [Option<u64>; 2]),
     /// That stdout has written up to here.
     Written(u64),
 }

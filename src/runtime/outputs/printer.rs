@@ -68,7 +68,8 @@ impl Printer {
         self.colours.clear();
         for name in std::iter::once(WINGMATE).chain(names) {
             self.width = self.width.max(name.len());
-            if self.colourful != [false; 2] {
+            // When all are taken, a name alone tells its colour.
+            if self.colourful != [false; 2] && taken.len() < stamp::COLOURS.len() {
                 let colour = stamp::colour(name, &taken);
                 taken.push(colour);
                 self.colours.push((name.into(), colour));

@@ -1,8 +1,9 @@
-//! One of a unit's two pipes and what has come through it. `runtime::outputs` has two per unit.
+//! One of two pipes and what has come through it (`runtime::outputs`).
 //!
 //! Positions count the bytes that were read from the pipe since it was made. At an exit the position of what the
 //! kernel still holds is remembered ([`Source::end`]): when reading gets there, an unfinished line gets its newline,
-//! so that the next life's first line isn't appended to it, and the message about the exit may be printed.
+//! so that the next life's first line isn't appended to it, and the message about the exit may be printed. A pipe whose
+//! other end wingmate doesn't hold is over when everybody else has let go of it.
 
 use super::printer::{BLOCK, Printer};
 use crate::logs::lines::{Lines, REST};
@@ -38,6 +39,9 @@ pub struct Source {
     /// When the last byte came.
     moved: Mono,
     may_grow: bool,
+    pub grown: bool,
+    /// The pipe is at its end, and nobody can write to it any more.
+    pub over: bool,
     /// A text that is looked for in it, and whether it was met.
     search: Option<Box<Search>>,
     met: bool,
@@ -77,6 +81,8 @@ impl Source {
             printed: 0,
             moved: Mono::default(),
             may_grow: true,
+            grown: false,
+            over: false,
             search: None,
             met: false,
             parked: false,
@@ -125,13 +131,20 @@ impl Source {
                 self.finish(true, unit, printer, poller, now);
                 continue;
             }
-            if turn == 0 {
+            if turn == 0 || self.over {
                 return Pumped::Enough;
             }
             let wanted = end.map_or(BLOCK as u64, |end| end.saturating_sub(self.read)).min(BLOCK as u64);
             let wanted = usize::try_from(wanted).unwrap_or(BLOCK);
             let room = buffer.spare_capacity_mut().get_mut(..wanted).unwrap_or_default();
             match self.pipe.read(room) {
+                Ok([]) => match end {
+                    Some(end) => self.read = end,
+                    None => {
+                        self.over = true;
+                        self.finish(true, unit, printer, poller, now);
+                    }
+                },
                 Ok(chunk) => {
                     if self.search.take_if(|search| search.meets(self.read, chunk)).is_some() {
                         self.met = true;
@@ -179,6 +192,7 @@ impl Source {
     /// A busy pipe is made larger, if the budget allows.
     fn grow(&mut self, printer: &mut Printer) {
         if std::mem::take(&mut self.may_grow) && printer.large < LARGE && self.pipe.grow().is_ok() {
+            self.grown = true;
             printer.large += 1;
         }
     }

@@ -50,8 +50,8 @@ impl Bed {
         let mut outputs = Outputs::through(settings, Box::new(|_: Wall| 0), false, Ok(stdout), Ok(stderr));
         let poller = Poller::new().unwrap();
         outputs.set_names(["web", "api"].into_iter());
-        outputs.open(WEB, "web", None, &poller).unwrap();
-        outputs.open(API, "api", None, &poller).unwrap();
+        outputs.open(WEB, "web", &poller).unwrap();
+        outputs.open(API, "api", &poller).unwrap();
         let got = [Vec::new(), Vec::new()];
         Bed { outputs, poller, readers: readers.map(Some), got, later: Duration::ZERO }
     }
@@ -120,7 +120,7 @@ impl Bed {
     }
 
     fn drain(&mut self, unit: UnitId) {
-        self.outputs.drain(unit, &self.poller, self.now());
+        self.outputs.drain(unit, Life::default(), &self.poller, self.now());
     }
 
     fn texts(&mut self) -> [String; 2] {
@@ -327,7 +327,7 @@ fn many_unfinished_lines_share_a_bound() {
     let mut bed = Bed::new(LogFormat::Text);
     let chunk = [b'x'; 60_000];
     for unit in 2..14 {
-        bed.outputs.open(UnitId(unit), &format!("u{unit}"), None, &bed.poller).unwrap();
+        bed.outputs.open(UnitId(unit), &format!("u{unit}"), &bed.poller).unwrap();
         for _ in 0..15 {
             bed.write(UnitId(unit), 0, &chunk);
             bed.run();
@@ -416,7 +416,7 @@ fn a_removed_unit_prints_all_before_it_goes() {
     assert!(bed.texts()[0].ends_with("web      | last words\n"));
     assert!(bed.outputs.child_ends(WEB).is_none());
     bed.outputs.remove(API, &bed.poller, bed.now());
-    assert!(bed.outputs.units.is_empty());
+    assert!(bed.outputs.pairs.is_empty());
 }
 
 #[test]
@@ -494,4 +494,197 @@ fn a_program_of_another_user_can_open_its_stdout_again() {
     bed.drain(WEB);
     bed.run();
     assert_eq!(bed.texts(), ["web      | one\n", "web      | two\n"]);
+}
+
+/// A job that isn't among the units of [`Bed::over`].
+const JOB: UnitId = UnitId(7);
+
+impl Bed {
+    /// The next run of a job begins; what it has as stdout and stderr.
+    fn begin(&mut self, run: u32) -> [OwnedFd; 2] {
+        self.outputs.open_for_run(JOB, "job", Life(run), &self.poller).unwrap();
+        let ends = self.outputs.child_ends(JOB).unwrap().map(|fd| fd.try_clone_to_owned().unwrap());
+        self.outputs.has_started(JOB);
+        ends
+    }
+
+    fn end(&mut self, run: u32) {
+        self.outputs.drain(JOB, Life(run), &self.poller, self.now());
+    }
+
+    /// How many pairs a job has, and how many of them are held.
+    fn pairs(&self) -> (usize, usize) {
+        let pairs = || Place::both(JOB).into_iter().filter_map(|place| self.outputs.pairs.get(&place));
+        (pairs().count(), pairs().filter(|pair| pair.is_held()).count())
+    }
+
+    /// Until it has so many. (A child that another test forks may have a copy of everything for a moment longer.)
+    fn await_pairs(&mut self, pairs: (usize, usize)) {
+        let mut ready = Vec::new();
+        while self.pairs() != pairs {
+            self.poller.wait(Some(Duration::from_secs(60)), &mut ready).unwrap();
+            assert!(!ready.is_empty(), "{:?} instead of {pairs:?}", self.pairs());
+            ready.iter().for_each(|ready| self.outputs.ready(*ready, &self.poller, self.now()));
+        }
+        assert_eq!((self.settle(), self.outputs.deadline()), (0, None));
+    }
+
+    fn job_lines(&mut self) -> Vec<String> {
+        self.run();
+        let [stdout, _] = self.texts();
+        stdout.lines().filter_map(|line| line.strip_prefix("job      | ")).map(str::to_owned).collect()
+    }
+}
+
+fn say(fd: &OwnedFd, text: &str) {
+    assert_eq!(write(fd, text.as_bytes()), Ok(text.len()));
+}
+
+#[test]
+fn a_job_has_pipes_while_it_runs() {
+    let mut bed = Bed::new(LogFormat::Text);
+    for run in 1..4 {
+        let [stdout, stderr] = bed.begin(run);
+        assert_eq!(bed.pairs(), (1, 0));
+        say(&stdout, "one\ntwo");
+        say(&stderr, "three");
+        drop((stdout, stderr));
+        bed.end(run);
+        bed.await_pairs((0, 0));
+        assert_eq!(bed.job_lines(), ["one", "two"]);
+    }
+    let [stdout, stderr] = bed.begin(4);
+    drop((stdout, stderr));
+    // It runs on and can't say anything any more.
+    bed.await_pairs((0, 0));
+    bed.end(4);
+    bed.await_pairs((0, 0));
+}
+
+#[test]
+fn what_a_run_leaves_still_speaks_and_costs_one_more_pair() {
+    let mut bed = Bed::new(LogFormat::Text);
+    let left = bed.begin(1);
+    bed.end(1);
+    assert_eq!((bed.pairs(), bed.settle()), ((1, 0), 0));
+    let mut others = Vec::new();
+    for run in 2..6 {
+        let [stdout, stderr] = bed.begin(run);
+        assert_eq!(bed.pairs(), (2, 1), "all further ones share the second");
+        say(&left[0], &format!("left at {run}, "));
+        say(&stdout, &format!("run {run}"));
+        others.push((stdout, stderr));
+        bed.end(run);
+    }
+    assert_eq!(bed.job_lines(), ["run 2", "run 3", "run 4", "run 5"]);
+    say(&left[0], "gone\n");
+    drop(left);
+    bed.await_pairs((1, 0));
+    assert_eq!(bed.job_lines(), ["left at 2, left at 3, left at 4, left at 5, gone"]);
+    let last = bed.begin(6);
+    assert_eq!(bed.pairs(), (2, 1));
+    for (number, (stdout, _)) in others.iter().enumerate() {
+        say(stdout, &format!("{number}\n"));
+    }
+    say(&last[1], "not yet ended");
+    drop(others);
+    assert_eq!(bed.job_lines(), ["0", "1", "2", "3"]);
+    bed.end(6);
+    drop(last);
+    bed.await_pairs((0, 0));
+    assert!(bed.outputs.resting.is_empty());
+}
+
+#[test]
+fn a_held_pair_isnt_let_go_of_while_a_run_begins() {
+    let mut bed = Bed::new(LogFormat::Text);
+    let left = bed.begin(1);
+    bed.outputs.open_for_run(JOB, "job", Life(2), &bed.poller).unwrap();
+    drop(left);
+    bed.await_pairs((1, 1));
+    assert!(bed.outputs.child_ends(JOB).is_some());
+    bed.outputs.has_started(JOB);
+    bed.await_pairs((0, 0));
+}
+
+#[test]
+fn a_job_that_ends_while_stdout_is_stuck() {
+    for one in [false, true] {
+        let mut bed = if one { Bed::one(LogFormat::Text) } else { Bed::new(LogFormat::Text) };
+        // Leaves room in the job's pipe, none in stdout.
+        fcntl_setpipe_size(bed.readers[0].as_ref().unwrap(), 4096).unwrap();
+        bed.write(API, 0, &[b'.'; 60_000]);
+        bed.write(API, 0, b"\n");
+        bed.settle();
+        for run in 1..3 {
+            let [stdout, stderr] = bed.begin(run);
+            say(&stdout, &format!("run {run}\nits end"));
+            drop((stdout, stderr));
+            bed.settle();
+            bed.end(run);
+            bed.say(Some("job"), &format!("exited {run}"));
+            assert!(bed.settle() <= 4, "nothing wakes twice while stdout is stuck");
+        }
+        assert_eq!(bed.pairs(), (2, 1));
+        assert!(!bed.outputs.finished(&bed.poller, bed.now()));
+        bed.run();
+        bed.await_pairs((0, 0));
+        let [stdout, stderr] = bed.texts();
+        let lines = |text: &str| text.lines().map(str::to_owned).filter(|line| !line.starts_with("api")).collect();
+        let (job, told): (Vec<String>, Vec<String>) = (lines(&stdout), lines(&stderr));
+        let said = |run: u32| [format!("job      | run {run}"), "job      | its end".to_owned()];
+        let news = |run: u32| format!("wingmate | info: job: exited {run}");
+        if one {
+            let place = |line: &str| job.iter().position(|other| other == line).unwrap();
+            assert_eq!(job.len(), 6, "{job:?}");
+            assert!(place(&said(1)[0]) < place(&news(1)) && place(&news(1)) < place(&news(2)), "{job:?}");
+            assert!(place(&said(2)[0]) < place(&news(2)), "{job:?}");
+        } else {
+            assert_eq!(job, [said(1), said(2)].concat());
+            assert_eq!(told, [news(1), news(2)]);
+        }
+    }
+}
+
+#[test]
+fn a_job_that_floods_gives_its_room_back() {
+    let mut bed = Bed::new(LogFormat::Raw);
+    for run in 1..4 {
+        let [stdout, stderr] = bed.begin(run);
+        fcntl_setfl(&stdout, OFlags::NONBLOCK).unwrap();
+        let mut count = 0;
+        for _ in 0..200 {
+            while write(&stdout, &[b'x'; 1 << 16]).is_ok_and(|written| written > 0) {
+                count += 1;
+            }
+            bed.run();
+        }
+        assert!(count > 100);
+        assert_eq!(bed.outputs.printer.large, 1);
+        drop(stdout);
+        bed.end(run);
+        drop(stderr);
+        bed.run();
+        bed.await_pairs((0, 0));
+        assert_eq!((bed.outputs.printer.large, bed.outputs.printer.kept), (0, 0));
+    }
+}
+
+#[test]
+fn a_job_that_is_no_more_or_has_another_name() {
+    let mut bed = Bed::new(LogFormat::Text);
+    let left = bed.begin(1);
+    bed.end(1);
+    let next = bed.begin(2);
+    bed.end(2);
+    bed.outputs.rename(JOB, "web");
+    say(&left[0], "before\n");
+    say(&next[0], "after\n");
+    bed.outputs.remove(JOB, &bed.poller, bed.now());
+    assert_eq!(bed.pairs(), (2, 0), "what is left may still speak");
+    say(&next[0], "still\n");
+    bed.run();
+    assert_eq!(bed.texts()[0], "web      | before\nweb      | after\nweb      | still\n");
+    drop((left, next));
+    bed.await_pairs((0, 0));
 }
