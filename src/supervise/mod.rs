@@ -102,6 +102,8 @@ pub struct Supervisor {
     graph: Graph,
     /// Services that wait and whose dependencies are to be looked at.
     to_look: VecDeque<UnitId>,
+    /// Jobs of which a run is due, and which have to be looked at a few at a time.
+    due_jobs: VecDeque<UnitId>,
     queue: Queue,
     /// Runs of jobs that are due when wingmate starts.
     at_start: Vec<(UnitId, Errand)>,
@@ -136,6 +138,7 @@ impl Supervisor {
             main: None,
             graph: Graph::default(),
             to_look: VecDeque::new(),
+            due_jobs: VecDeque::new(),
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
             unknown: Vec::new(),
@@ -286,7 +289,13 @@ impl Supervisor {
     /// When `turn` has something to do, by CLOCK_MONOTONIC.
     pub fn next_deadline(&self) -> Option<Mono> {
         let plan = self.shutdown.as_ref().map(Shutdown::next);
-        self.timers.next().into_iter().chain(plan).min()
+        let at_once = self.has_more().then_some(self.began);
+        self.timers.next().into_iter().chain(plan).chain(at_once).min()
+    }
+
+    /// Whether more jobs are due than one turn looks at: signals, deaths and output come in between.
+    pub fn has_more(&self) -> bool {
+        !self.due_jobs.is_empty() && !self.is_stopping()
     }
 
     /// When the next run of a job is due, by CLOCK_REALTIME.

@@ -3,7 +3,7 @@
 
 use super::Supervisor;
 use super::graph::Graph;
-use super::job::Unmet;
+use super::job::{Job, Unmet};
 use super::service::Service;
 use super::standing::Standing;
 use super::unit::{Milestone, Unit};
@@ -11,6 +11,10 @@ use crate::model::moment::Mono;
 use crate::model::service::Condition;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
+
+/// As many jobs are looked at in a turn. A start takes up to some milliseconds on a busy machine, and thousands may be
+/// due in the same second: wingmate would be deaf for as long as that takes, and none that has ended would be reaped.
+const JOBS_A_TURN: usize = 16;
 
 impl Supervisor {
     /// The graph of all units as they are asked for now.
@@ -31,22 +35,33 @@ impl Supervisor {
         graph
     }
 
-    /// Starts those that wait and whose dependencies have come up.
+    /// Starts those that wait and whose dependencies have come up: all services, and some of the jobs.
     pub(super) fn look_at_dependencies(&mut self, now: Mono) {
-        while let Some(unit) = self.to_look.pop_front() {
-            match self.unit(unit) {
-                Some(Unit::Service(service)) if service.waits() => {}
-                Some(Unit::Job(job)) if job.is_due() => {}
-                Some(Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => continue,
+        let mut left = JOBS_A_TURN;
+        loop {
+            while let Some(unit) = self.to_look.pop_front() {
+                match self.unit(unit) {
+                    Some(Unit::Service(service)) if service.waits() => self.look(unit, now),
+                    Some(Unit::Job(job)) if job.is_due() => self.due_jobs.push_back(unit),
+                    Some(Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => {}
+                }
             }
-            let unmet = self.unmet(unit);
-            self.with(unit, |machine, actions| match (machine, &unmet) {
-                (Unit::Service(service), Some(unmet)) => service.goes_on_waiting(&unmet.to_string(), actions),
-                (Unit::Service(service), None) => service.dependencies_are_up(now, actions),
-                (Unit::Job(job), unmet) => job.look(unmet.as_ref(), now, actions),
-                (Unit::Main(_) | Unit::Gone, _) => {}
-            });
+            let Some(unit) = (left > 0).then(|| self.due_jobs.pop_front()).flatten() else { return };
+            if self.unit(unit).and_then(Unit::job).is_some_and(Job::is_due) {
+                left -= 1;
+                self.look(unit, now);
+            }
         }
+    }
+
+    fn look(&mut self, unit: UnitId, now: Mono) {
+        let unmet = self.unmet(unit);
+        self.with(unit, |machine, actions| match (machine, &unmet) {
+            (Unit::Service(service), Some(unmet)) => service.goes_on_waiting(&unmet.to_string(), actions),
+            (Unit::Service(service), None) => service.dependencies_are_up(now, actions),
+            (Unit::Job(job), unmet) => job.look(unmet.as_ref(), now, actions),
+            (Unit::Main(_) | Unit::Gone, _) => {}
+        });
     }
 
     /// What a unit waits for, in words; `None`: nothing any more.

@@ -254,3 +254,21 @@ fn another_name_waits_for_the_run_and_another_job_is_new() {
     assert_eq!(world.times("b starts"), [20_000]);
     assert!(world.said("reloaded: 1 stopped (b), 0 unchanged"), "{:?}", world.story);
 }
+
+#[test]
+fn thousands_that_are_due_at_once_leave_room_for_a_signal() {
+    let crowd = || {
+        let jobs = (0..1_000).map(|number| job(&format!("j{number}"), "@reboot", job::Manner::default())).collect();
+        World::new(Plan { jobs, ..super::services(Vec::new()) }).begin()
+    };
+    let starts = |world: &World| world.story.iter().filter(|(_, text)| text.ends_with(" starts")).count();
+    let mut world = crowd();
+    world.pass(seconds(1.0));
+    assert_eq!((starts(&world), world.times("j999 starts")), (1_000, vec![0]));
+    let mut world = crowd();
+    let before = starts(&world);
+    assert!((1..100).contains(&before), "{before} before anything else could happen");
+    world.happen(Event::Signalled(Signal::TERM));
+    world.pass(seconds(9.0));
+    assert_eq!((starts(&world), world.left, world.broken), (before, Some(0), None));
+}
