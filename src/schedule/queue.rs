@@ -67,14 +67,24 @@ impl Queue {
     /// Enters jobs that aren't there; the first firing of each is the first after `now`. `@reboot` jobs have no place
     /// here and are passed over.
     pub fn insert<'a>(&mut self, jobs: impl Iterator<Item = (UnitId, &'a Timing)>, now: Now) {
-        let (mut wall, mut boot) = (Vec::with_capacity(jobs.size_hint().0), Vec::new());
+        let (mut clocked, mut boot) = (Vec::with_capacity(jobs.size_hint().0), Vec::new());
         for (job, timing) in jobs {
             match timing.schedule {
-                Schedule::Cron(_) => wall.push((timing.next(now.wall).unwrap_or(NEVER), job)),
+                Schedule::Cron(_) => clocked.push((timing, job)),
                 Schedule::Every(every) => boot.push((next_beat(self.started, every, now.boot), job)),
                 Schedule::Reboot => {}
             }
         }
+        // Those that share a timing share its next time, which takes longer to find than they take to sort.
+        clocked.sort_unstable_by_key(|(timing, _)| std::ptr::from_ref(*timing));
+        let mut found: Option<(&Timing, Wall)> = None;
+        let next = |(timing, job): (&'a Timing, UnitId)| {
+            let known = found.filter(|(other, _)| std::ptr::eq(*other, timing)).map(|(_, at)| at);
+            let at = known.unwrap_or_else(|| timing.next(now.wall).unwrap_or(NEVER));
+            found = Some((timing, at));
+            (at, job)
+        };
+        let wall = clocked.into_iter().map(next).collect();
         self.wall.insert_all(wall);
         self.boot.insert_all(boot);
     }
@@ -254,6 +264,19 @@ mod tests {
         fn next_of(&self, number: u32, now: Now) -> Option<Wall> {
             self.queue.coming(now).find(|(job, _)| job.0 == number).map(|(_, at)| at)
         }
+    }
+
+    #[test]
+    fn jobs_that_share_a_timing_share_its_times_and_no_others() {
+        let timing = |text: &str| Timing::new(text, Schedule::parse(text).unwrap().schedule);
+        let (noon, one, never) = (timing("0 12 * * *"), timing("0 13 * * *"), timing("@reboot"));
+        let jobs = [&noon, &one, &noon, &never, &one, &noon];
+        let mut queue = Queue::new(Boot::default());
+        queue.insert((0..).map(UnitId).zip(jobs), now("11:00:00"));
+        let mut coming: Vec<_> = queue.coming(now("11:00:00")).map(|(job, at)| (job.0, at)).collect();
+        coming.sort_unstable();
+        let (noon, one) = (at("12:00:00"), at("13:00:00"));
+        assert_eq!(coming, [(0, noon), (1, one), (2, noon), (4, one), (5, noon)]);
     }
 
     /// One job, entered at that time.
