@@ -5,8 +5,8 @@ use crate::model::service::{Backoff, MaxRestarts};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Two starts of one unit by restart are at least this far apart, whatever the settings: a unit that ends at once
-/// with `startsecs: 0` must not take a whole processor.
+/// Two starts of one unit by restart or retry are at least this far apart, whatever the settings: a unit that ends at
+/// once with `startsecs: 0` must not take a whole processor, nor a job that can't be started every turn of the loop.
 pub const SPACING: Duration = Duration::from_millis(10);
 
 /// How a service's runs have gone so far.

@@ -369,8 +369,9 @@ impl Job {
         let retries = manner.retries;
         if errand.tries < retries.count {
             let errand = Errand { tries: errand.tries + 1, ..errand };
-            activity.coming.push(Coming { errand, when: When::At(now + retries.delay) });
-            return format!("; retry {} of {} in {}", errand.tries, retries.count, Spoken(retries.delay));
+            let delay = retries.delay.max(backoff::SPACING);
+            activity.coming.push(Coming { errand, when: When::At(now + delay) });
+            return format!("; retry {} of {} in {}", errand.tries, retries.count, Spoken(delay));
         }
         if manner.critical {
             activity.end.get_or_insert(end);

@@ -291,3 +291,15 @@ fn a_run_that_there_is_nothing_to_start_with_is_tried_again_and_is_no_failure() 
     world.happen(Event::Signalled(Signal::TERM));
     assert_eq!(world.left, Some(0));
 }
+
+#[test]
+fn retries_without_a_delay_are_10_ms_apart() {
+    for manner in [Manner { broken: Some(FaultKind::NotFound), ..Manner::default() }, ends(0.0, 1)] {
+        let mut world = World::new(only("@reboot", retries(u32::MAX, 0.0))).manner(0, manner).begin();
+        world.pass(seconds(1.0));
+        let told = world.story.iter().filter(|(_, text)| text.contains("; retry ")).count();
+        assert!((95..=101).contains(&told), "{told}");
+        world.happen(Event::Signalled(Signal::TERM));
+        assert_eq!((world.left, world.broken), (Some(0), None));
+    }
+}
