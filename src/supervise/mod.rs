@@ -5,6 +5,7 @@
 //! is to be done, in order. Given any event in any state it does something sane.
 
 pub mod action;
+mod activity;
 pub mod adoption;
 pub mod backoff;
 pub mod daemon;
