@@ -51,22 +51,25 @@ fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &
     problems.at(sources, place, Severity::Error, message);
 }
 
+/// What the second entry of a name has behind it.
+const SECOND: usize = 2;
+
 /// Adds `-2`, `-3` … to names that are taken, in file order.
 fn give_way<'a>(entries: impl Iterator<Item = &'a mut JobSpec>, taken: Index<'_>) {
     // Names with the number that an entry of that name gets next: all below it are taken, so that ten thousand
     // entries of one command aren't a search each, and the names that are made needn't be kept.
     let mut next = taken;
-    next.values_mut().for_each(|number| *number = FIRST);
-    next.extend([MAIN, WINGMATE].map(|own| (own.into(), FIRST)));
+    next.values_mut().for_each(|number| *number = SECOND);
+    next.extend([MAIN, WINGMATE].map(|own| (own.into(), SECOND)));
     let mut numbered = String::new();
     for spec in entries {
         let name = spec.name();
         let known = next.get(name).copied();
         if known.is_none() && !is_made(name, &next) {
-            next.insert(name.to_owned().into(), FIRST);
+            next.insert(name.to_owned().into(), SECOND);
             continue;
         }
-        let mut number = known.unwrap_or(FIRST);
+        let mut number = known.unwrap_or(SECOND);
         loop {
             numbered.clear();
             numbered.push_str(name);
@@ -84,13 +87,10 @@ fn give_way<'a>(entries: impl Iterator<Item = &'a mut JobSpec>, taken: Index<'_>
     }
 }
 
-/// The number of the second entry of a name.
-const FIRST: usize = 2;
-
 /// Whether a name was made of another one and a number.
 fn is_made(name: &str, next: &Index<'_>) -> bool {
     let Some((base, digits)) = name.rsplit_once('-') else { return false };
-    let number = digits.parse().ok().filter(|number: &usize| *number >= FIRST && number.to_string() == digits);
+    let number = digits.parse().ok().filter(|number: &usize| *number >= SECOND && number.to_string() == digits);
     number.is_some_and(|number| next.get(base).is_some_and(|next| number < *next))
 }
 

@@ -1,4 +1,4 @@
-//! How the supervisor lets services wait for others: it looks at the dependencies of those that wait whenever one of
+//! How the supervisor lets units wait for services: it looks at the dependencies of those that wait whenever one of
 //! these moves, and knows who waits in vain.
 
 use super::Supervisor;
