@@ -406,6 +406,12 @@ impl Supervisor {
         let Some(machine) = self.units.get_mut(unit.0 as usize) else { return };
         let before = machine.milestone();
         act(machine, &mut self.actions);
+        self.has_acted(unit, before);
+    }
+
+    /// Apart from `with`, of which there is one for each act.
+    fn has_acted(&mut self, unit: UnitId, before: Milestone) {
+        let Some(machine) = self.units.get(unit.0 as usize) else { return };
         self.timers.set(unit, machine.deadline());
         let after = machine.milestone();
         if before != after {
