@@ -118,6 +118,8 @@ pub struct Supervisor {
     look_again: bool,
     /// Some unit has come up, gone down or ended since it was looked whether all are up.
     moved: bool,
+    /// A critical job that has failed for good. Kept, for nobody looks at ten thousand in each turn.
+    failed_job: Option<UnitId>,
     /// Wingmate's own manager was told that all is up.
     announced: bool,
     began: Mono,
@@ -147,6 +149,7 @@ impl Supervisor {
             renewals: Vec::new(),
             look_again: false,
             moved: false,
+            failed_job: None,
             announced: false,
             began: now.mono,
             begun: false,
@@ -322,6 +325,9 @@ impl Supervisor {
     fn has_acted(&mut self, unit: UnitId, before: Milestone) {
         let Some(machine) = self.units.get(unit.0 as usize) else { return };
         self.timers.set(unit, machine.deadline());
+        if machine.job().and_then(Job::end).is_some() {
+            self.failed_job.get_or_insert(unit);
+        }
         let after = machine.milestone();
         if before != after {
             self.moved = true;
