@@ -23,12 +23,8 @@ pub(super) struct LastDue {
 }
 
 impl LastDue {
-    /// In this directory, which is made if only its parent is there.
+    /// In this directory, which is made for the first job if only its parent is there.
     pub(super) fn new(directory: Option<PathBuf>) -> LastDue {
-        if let Some(directory) = &directory {
-            // That it is there already, or can't be made, shows at the first file.
-            let _ = fs::create_dir(directory);
-        }
         LastDue { directory, told: Table::new() }
     }
 
@@ -49,7 +45,13 @@ impl LastDue {
     pub(super) fn keep(&mut self, job: &str, at: Wall) -> Result<(), String> {
         let Some(path) = self.path(job) else { return Ok(()) };
         let text = format!("{}\n", Stamp { at, zone: &Zone::utc() });
-        let Err(error) = replace(&path, &text) else {
+        let written = replace(&path, &text).or_else(|error| match (error.kind(), &self.directory) {
+            (io::ErrorKind::NotFound, Some(directory)) => {
+                fs::create_dir(directory).map_err(|_| error).and_then(|()| replace(&path, &text))
+            }
+            _ => Err(error),
+        });
+        let Err(error) = written else {
             self.told.remove(job);
             return Ok(());
         };
