@@ -47,7 +47,7 @@ impl LastDue {
         let text = format!("{}\n", Stamp { at, zone: &Zone::utc() });
         let written = replace(&path, &text).or_else(|error| match (error.kind(), &self.directory) {
             (io::ErrorKind::NotFound, Some(directory)) => {
-                fs::create_dir(directory).map_err(|_| error).and_then(|()| replace(&path, &text))
+                fs::create_dir(directory).and_then(|()| replace(&path, &text))
             }
             _ => Err(error),
         });
@@ -121,6 +121,7 @@ mod tests {
         let directory = Directory::new("corrupt");
         let mut last_due = LastDue::new(Some(directory.0.clone()));
         let path = directory.0.join("tidy");
+        fs::create_dir(&directory.0).unwrap();
         for corrupt in
             ["", "\n", "yesterday\n", "2027-01-15T08:00", "2027-01-15T08:00:00Z 1\n", "\u{0}\n", &"9".repeat(99)]
         {
@@ -153,6 +154,7 @@ mod tests {
         let directory = Directory::new("link");
         let mut last_due = LastDue::new(Some(directory.0.clone()));
         let target = directory.0.join("target");
+        fs::create_dir(&directory.0).unwrap();
         fs::write(&target, "mine").unwrap();
         symlink(&target, directory.0.join("tidy")).unwrap();
         symlink(&target, directory.0.join(".other")).unwrap();
