@@ -167,9 +167,12 @@ impl Job {
         self.activity(unit).coming.push(Coming { errand, when });
     }
 
-    /// When it was last due is kept, where that was asked for.
+    /// When it was last due is kept, where that was asked for. Not while a made-up run is still to come: should that
+    /// not come any more, it is made up for at the next start.
     pub fn remember(&self, unit: UnitId, at: Wall, actions: &mut Vec<Action>) {
-        if self.spec.manner.missed == Missed::Once {
+        let is_made_up = |coming: &Coming| coming.errand.is_first_of(Origin::MadeUp);
+        let owes = || self.shown().is_some_and(|activity| activity.coming.iter().any(is_made_up));
+        if self.spec.manner.missed == Missed::Once && !owes() {
             actions.push(Action::Remember { unit, at });
         }
     }
@@ -181,13 +184,18 @@ impl Job {
 
     /// Starts what is due, unless something is missing to it.
     pub fn look(&mut self, unmet: Option<&Unmet>, now: Mono, actions: &mut Vec<Action>) {
-        let by_schedule = |errand: &Errand| errand.origin == Origin::Clock && errand.tries == 0;
+        let goes = |coming: &Coming| {
+            coming.when == When::ToLookAt && (unmet.is_none() || coming.errand.is_first_of(Origin::Clock))
+        };
         loop {
             let Some(activity) = &mut self.activity else { return };
-            let goes =
-                |coming: &Coming| coming.when == When::ToLookAt && (unmet.is_none() || by_schedule(&coming.errand));
             let Some(place) = activity.coming.iter().position(goes) else { break };
             let errand = activity.coming.remove(place).errand;
+            let (unit, last) = (activity.unit, activity.last_moment);
+            if errand.is_first_of(Origin::MadeUp) {
+                // Its schedule may have come meanwhile.
+                self.remember(unit, last.map_or(errand.moment, |last| last.max(errand.moment)), actions);
+            }
             match unmet {
                 None => self.go(errand, now, actions),
                 Some(unmet) => self.skip(format!("skipped: {}", unmet.reason()), actions),
@@ -262,9 +270,6 @@ impl Job {
         let (unit, life) = (activity.unit, activity.life);
         activity.runs.push(Run::new(life, errand, manner));
         actions.push(Action::Launch { unit, life, part: Part::Program, due: Some(due) });
-        if errand.origin == Origin::MadeUp && errand.tries == 0 {
-            self.remember(unit, errand.moment, actions);
-        }
     }
 
     /// The program runs.
@@ -350,6 +355,10 @@ impl Job {
         }
         let retries = manner.retries;
         if errand.tries < retries.count {
+            // It was over its time when the next was due, which takes the place of its retries too.
+            if activity.coming.iter().any(|coming| coming.when == When::Behind && coming.errand.tries == 0) {
+                return "; not tried again, the next is due".to_owned();
+            }
             let errand = Errand { tries: errand.tries + 1, ..errand };
             activity.coming.push(Coming { errand, when: When::At(now + retries.delay) });
             return format!("; retry {} of {} in {}", errand.tries, retries.count, Spoken(retries.delay));
