@@ -28,6 +28,11 @@ impl LastDue {
         LastDue { directory, told: Table::new() }
     }
 
+    /// Whether this is the directory.
+    pub(super) fn is_in(&self, directory: Option<&Path>) -> bool {
+        self.directory.as_deref() == directory
+    }
+
     /// When the job was last due, if that is known; what is wrong, if it should be.
     pub(super) fn of(&self, job: &str) -> Result<Option<Wall>, String> {
         let Some(path) = self.path(job) else { return Ok(None) };

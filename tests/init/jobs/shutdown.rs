@@ -1,0 +1,94 @@
+//! The shutdown finds a job in each of its states, and is over at once.
+
+use super::count;
+use crate::world::{Place, Wingmate, took, verdict};
+use std::time::Duration;
+use wingmate::model::signal::Signal;
+
+fn begun(job: &str, signs: &[&str]) -> (Place, Wingmate) {
+    let place = Place::new(&format!(
+        "service:\n  db: {{ command: [ sleep, inf ], ready: {{ file: up, interval: 20ms }} }}\ncron:\n  job: {job}\n"
+    ));
+    let mut wingmate = place.start(&["--shutdown-timeout", "5s"]);
+    wingmate.each(signs);
+    (place, wingmate)
+}
+
+#[test]
+fn what_is_still_to_come_does_not_come() {
+    for (job, signs, starts) in [
+        (
+            "{ command: [ 'false' ], schedule: '@reboot', retries: { count: 5, delay: 1h }, critical: true }",
+            &["retry 1 of 5 in 1h"][..],
+            1,
+        ),
+        ("{ command: [ 'false' ], schedule: '@every 1s', retries: { count: 5, delay: 1h } }", &["skipped: "], 1),
+        (
+            "{ command: [ no-such ], schedule: '@reboot', retries: { count: 5, delay: 1h }, critical: true }",
+            &["retry 1 of 5 in 1h"],
+            0,
+        ),
+        ("{ command: [ 'true' ], schedule: '@every 1s', jitter: 10000h }", &["db: starting "], 0),
+        ("{ command: [ 'true' ], schedule: '@reboot', depends_on: [ db ] }", &["job: waiting (for db)"], 0),
+        ("{ command: [ 'true' ], schedule: '@every 1s', depends_on: [ db ] }", &["job: skipped: "], 0),
+    ] {
+        let (_place, wingmate) = begun(job, signs);
+        let lines = wingmate.stop();
+        assert_eq!(count(&lines, "job: started"), starts, "{lines:#?}");
+        assert!(verdict(&lines).contains("info: stopped: SIGTERM received "), "{lines:#?}");
+    }
+}
+
+#[test]
+fn what_is_under_way_is_stopped_and_decides_nothing() {
+    let job = "{ command: [ sh, -c, 'echo begun; exec sleep inf' ], schedule: '@reboot', critical: true, retries: { count: 5, delay: 0 } }";
+    let (_place, wingmate) = begun(job, &["| begun"]);
+    let lines = wingmate.stop();
+    assert_eq!(count(&lines, "warn: job: killed by SIGTERM after "), 1, "{lines:#?}");
+    assert_eq!((count(&lines, "retry"), count(&lines, "job: started")), (0, 1), "{lines:#?}");
+}
+
+#[test]
+fn one_that_is_being_stopped_already_gets_no_more_than_its_own_time() {
+    let deaf = "command: [ sh, -c, \"trap '' TERM; echo begun; read x < $D/go\" ], stop: { timeout: 300ms }";
+    for (keys, sign) in [
+        ("schedule: '@every 1s', overlap: replace", "job: stopping the run before (pid "),
+        ("schedule: '@reboot', timeout: 50ms, critical: true, retries: { count: 5 }", "job: stopping (pid "),
+        ("schedule: '@reboot', timeout: 50ms, stop: { signal: none, timeout: 300ms }", "job: stopping (pid "),
+    ] {
+        let deaf = if keys.contains("stop:") { deaf.split(", stop:").next().unwrap() } else { deaf };
+        let (_place, wingmate) = begun(&format!("{{ {deaf}, {keys} }}"), &[sign]);
+        wingmate.signal(Signal::TERM);
+        let (status, lines) = wingmate.end();
+        assert_eq!(status, 0, "{lines:#?}");
+        assert!(took(&lines) < Duration::from_secs(2), "{lines:#?}");
+        assert_eq!(count(&lines, "job: started"), 1, "nothing comes behind it: {lines:#?}");
+        assert!(verdict(&lines).contains("; killed because their time was over: job; exit status 0"), "{lines:#?}");
+    }
+}
+
+#[test]
+fn no_run_starts_during_the_delay() {
+    let place = Place::new(
+        r#"
+shutdown: { delay: 1500ms }
+service:
+  db: { command: [ sleep, inf ], ready: { file: up, interval: 20ms } }
+cron:
+  tick: { command: [ "true" ], schedule: "@every 1s" }
+  again: { command: [ "false" ], schedule: "@every 1s", retries: { count: 9, delay: 500ms } }
+  put.off: { command: [ "true" ], schedule: "@every 1s", jitter: 1s, overlap: allow }
+  needs: { command: [ "true" ], schedule: "@reboot", depends_on: [ db ] }
+"#,
+    );
+    let mut wingmate = place.start(&[]);
+    wingmate.each(&["tick: exited with 0", "again: exited with 1", "needs: waiting (for db)"]);
+    wingmate.signal(Signal::TERM);
+    wingmate.line("stopping in 1.5s: SIGTERM received");
+    place.file("up", "");
+    let (status, lines) = wingmate.end();
+    assert_eq!(status, 0, "{lines:#?}");
+    let told = lines.iter().position(|line| line.contains("stopping in 1.5s")).unwrap();
+    assert_eq!(count(&lines[told..], ": started (pid "), 0, "{lines:#?}");
+    assert_eq!(count(&lines[told..], "db: running (pid "), 1, "services go on: {lines:#?}");
+}
