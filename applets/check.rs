@@ -5,6 +5,7 @@ use crate::applet::{Applet, CONFIG, Line, Operands, Opt, fail, print, wrong_usag
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
+use std::time::Duration;
 use wingmate::config::Loaded;
 use wingmate::model::command::ProcessSpec;
 use wingmate::model::job::{JobSpec, Manner, Missed, Overlap, Retries};
@@ -332,23 +333,28 @@ fn push_needs(json: &mut String, needs: &[Dependency]) {
     }
 }
 
-/// Durations are in seconds.
 fn push_manner(json: &mut String, manner: &Manner) {
-    let timeout = manner.timeout.map_or_else(|| "null".into(), |timeout| timeout.as_secs_f64().to_string());
+    let timeout = manner.timeout.map_or_else(|| "null".into(), seconds);
     let Retries { count, delay } = manner.retries;
     let _ = write!(
         json,
         ",\"overlap\":\"{}\",\"timeout\":{timeout},\"jitter\":{},\"retries\":{{\"count\":{count},\"delay\":{}}},\
          \"on_boot\":{},\"missed\":\"{}\",\"critical\":{},\"depends_on\":[",
         manner.overlap.name(),
-        manner.jitter.as_secs_f64(),
-        delay.as_secs_f64(),
+        seconds(manner.jitter),
+        seconds(delay),
         manner.on_boot,
         manner.missed.name(),
         manner.critical
     );
     push_needs(json, &manner.depends_on);
     json.push(']');
+}
+
+/// A duration in seconds, as a number. (The formatting of floats would be several kilobytes.)
+fn seconds(duration: Duration) -> String {
+    let text = format!("{}.{:09}", duration.as_secs(), duration.subsec_nanos());
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn push_problem(json: &mut String, problem: &Problem) {

@@ -24,12 +24,8 @@ pub(super) struct LastDue {
 }
 
 impl LastDue {
-    /// In this directory, which is made if only its parent is there.
+    /// In this directory, which is made for the first job if only its parent is there.
     pub(super) fn new(directory: Option<PathBuf>) -> LastDue {
-        if let Some(directory) = &directory {
-            // That it is there already, or can't be made, shows at the first file.
-            let _ = fs::create_dir(directory);
-        }
         LastDue { directory, told: Table::new() }
     }
 
@@ -55,7 +51,13 @@ impl LastDue {
     pub(super) fn keep(&mut self, job: &str, at: Wall) -> Result<(), String> {
         let Some(path) = self.path(job) else { return Ok(()) };
         let text = format!("{}\n", Stamp { at, zone: &Zone::utc() });
-        let Err(error) = replace(&path, &text) else {
+        let written = replace(&path, &text).or_else(|error| match (error.kind(), &self.directory) {
+            (io::ErrorKind::NotFound, Some(directory)) => {
+                fs::create_dir(directory).and_then(|()| replace(&path, &text))
+            }
+            _ => Err(error),
+        });
+        let Err(error) = written else {
             self.told.remove(job);
             return Ok(());
         };
@@ -125,6 +127,7 @@ mod tests {
         let directory = Directory::new("corrupt");
         let mut last_due = LastDue::new(Some(directory.0.clone()));
         let path = directory.0.join("tidy");
+        fs::create_dir(&directory.0).unwrap();
         for corrupt in
             ["", "\n", "yesterday\n", "2027-01-15T08:00", "2027-01-15T08:00:00Z 1\n", "\u{0}\n", &"9".repeat(99)]
         {
@@ -157,6 +160,7 @@ mod tests {
         let directory = Directory::new("link");
         let mut last_due = LastDue::new(Some(directory.0.clone()));
         let target = directory.0.join("target");
+        fs::create_dir(&directory.0).unwrap();
         fs::write(&target, "mine").unwrap();
         symlink(&target, directory.0.join("tidy")).unwrap();
         symlink(&target, directory.0.join(".other")).unwrap();

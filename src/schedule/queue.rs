@@ -13,7 +13,7 @@
 //! `@every` follows CLOCK_BOOTTIME from wingmate's start, which nobody can set; beats that have passed count as one.
 
 use super::expression::Expression;
-use super::next::{count, next};
+use super::next::{count, latest};
 use super::{Schedule, Timing};
 use crate::model::moment::{Boot, Now, Wall};
 use crate::model::table::Agenda;
@@ -153,24 +153,21 @@ struct Passed {
 
 /// It was due at `at`, now or long since: what runs, and what is missed.
 fn passed(expression: &Expression, timing: &Timing, at: Wall, now: Wall) -> Passed {
-    let scheduled = latest(expression, timing, at, now);
+    let scheduled = latest(expression, timing.zone(), counted_after(expression, at, now), now);
     let passed = count(expression, timing.zone(), at, now).saturating_add(1);
     let missed = passed.saturating_sub(u64::from(scheduled.is_some()));
     Passed { scheduled, missed: u32::try_from(missed).unwrap_or(u32::MAX) }
 }
 
-/// The last time from `first` on that has passed and is not too long ago.
-fn latest(expression: &Expression, timing: &Timing, first: Wall, now: Wall) -> Option<Wall> {
-    let grace = if expression.is_wildcard() { WILDCARD_GRACE } else { FIXED_TIME_GRACE };
-    let oldest = shift(now, grace, -1);
-    let in_time = |at: &Wall| if expression.is_wildcard() { *at > oldest } else { *at >= oldest };
-    let mut latest = Some(first).filter(in_time);
-    let mut at = first.max(shift(oldest, Duration::from_nanos(1), -1));
-    while let Some(later) = next(expression, timing.zone(), at).filter(|later| *later <= now) {
-        latest = Some(later).filter(in_time);
-        at = later;
-    }
-    latest
+/// Behind which time a firing is in time for `now`, when the first that it could be is `first`.
+fn counted_after(expression: &Expression, first: Wall, now: Wall) -> Wall {
+    const JUST: Duration = Duration::from_nanos(1);
+    let oldest = match expression.is_wildcard() {
+        true => shift(now, WILDCARD_GRACE, -1),
+        // What is late by just so much still runs.
+        false => shift(shift(now, FIXED_TIME_GRACE, -1), JUST, -1),
+    };
+    oldest.max(shift(first, JUST, -1))
 }
 
 /// After which time the next firing is looked for, when it is `now`.

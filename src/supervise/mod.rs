@@ -5,6 +5,7 @@
 //! is to be done, in order. Given any event in any state it does something sane.
 
 pub mod action;
+mod activity;
 pub mod adoption;
 pub mod backoff;
 pub mod daemon;
@@ -100,7 +101,7 @@ pub struct Supervisor {
     units: Vec<Unit>,
     main: Option<UnitId>,
     graph: Graph,
-    /// Services that wait and whose dependencies are to be looked at.
+    /// Units that wait and whose dependencies are to be looked at.
     to_look: VecDeque<UnitId>,
     queue: Queue,
     /// Runs of jobs that are due when wingmate starts.

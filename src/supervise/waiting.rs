@@ -1,9 +1,8 @@
-//! How the supervisor lets services wait for others: it looks at the dependencies of those that wait whenever one of
+//! How the supervisor lets units wait for services: it looks at the dependencies of those that wait whenever one of
 //! these moves, and knows who waits in vain.
 
 use super::Supervisor;
 use super::graph::Graph;
-use super::job::Unmet;
 use super::service::Service;
 use super::standing::Standing;
 use super::unit::{Milestone, Unit};
@@ -11,6 +10,36 @@ use crate::model::moment::Mono;
 use crate::model::service::Condition;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
+use std::fmt;
+
+/// What a unit lacks of what it depends on; shown as what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// These aren't up yet.
+    Yet(String),
+    /// This one doesn't come up by itself any more, and why.
+    Never(String),
+}
+
+impl Unmet {
+    /// Why a run that is due is skipped.
+    pub fn reason(&self) -> String {
+        match self {
+            Unmet::Yet(names) if names.contains(',') => format!("dependencies {names} aren't up"),
+            Unmet::Yet(name) => format!("dependency {name} isn't up"),
+            Unmet::Never(why) => why.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unmet::Yet(names) => write!(f, "for {names}"),
+            Unmet::Never(why) => f.write_str(why),
+        }
+    }
+}
 
 impl Supervisor {
     /// The graph of all units as they are asked for now.

@@ -11,8 +11,12 @@ use std::rc::Rc;
 
 /// A job that runs its own name.
 fn job(name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
+    job_of(name, name, schedule, manner)
+}
+
+fn job_of(command: &str, name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
     let timing = Timing::new(schedule, Schedule::parse(schedule).unwrap().schedule);
-    let spec = JobSpec::new(name, [OsStr::new(name)].into_iter(), Rc::new(manner));
+    let spec = JobSpec::new(name, [OsStr::new(command)].into_iter(), Rc::new(manner));
     PlannedJob { spec, timing: Rc::new(timing), last_due: None }
 }
 
@@ -234,14 +238,10 @@ fn a_run_under_way_ends_as_it_began_and_the_next_is_another() {
 #[test]
 fn another_name_waits_for_the_run_and_another_job_is_new() {
     let plan = |names: &[&str]| Plan {
-        jobs: names.iter().map(|name| job_of("same", name, "@every 10s")).collect(),
+        jobs: names.iter().map(|name| job_of("same", name, "@every 10s", job::Manner::default())).collect(),
         shutdown_timeout: seconds(8.0),
         ..Plan::default()
     };
-    fn job_of(command: &str, name: &str, schedule: &str) -> PlannedJob {
-        let planned = job(command, schedule, job::Manner::default());
-        PlannedJob { spec: planned.spec.renamed(name), ..planned }
-    }
     let mut world = World::new(plan(&["a"])).manner(0, ends(5.0, 0)).begin();
     world.pass(seconds(11.0));
     world.reload(plan(&["b"]));
