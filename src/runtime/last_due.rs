@@ -6,7 +6,8 @@ use crate::model::moment::Wall;
 use crate::model::table::Table;
 use crate::schedule::stamp::{Stamp, read};
 use crate::schedule::zone::Zone;
-use crate::sys::files::{self, reason};
+use crate::sys::fault::reason_of;
+use crate::sys::files;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ impl LastDue {
             self.told.remove(job);
             return Ok(());
         };
-        let why = format!("cannot write '{}': {}", path.display(), reason(&error));
+        let why = format!("cannot write '{}': {}", path.display(), reason_of(&error));
         match self.told.insert(job.to_owned(), why.clone()) {
             Some(before) if before == why => Ok(()),
             Some(_) | None => Err(format!("{why}; a run that is missed now won't be made up for")),
@@ -145,7 +146,7 @@ mod tests {
         let mut last_due = LastDue::new(Some(directory.0.join("not/there")));
         let at = Wall::from_seconds(60);
         let told = last_due.keep("tidy", at).unwrap_err();
-        assert!(told.contains("not/there/tidy': No such file or directory; a run that is missed"), "{told}");
+        assert!(told.contains("not/there/tidy': no such file or directory; a run that is missed"), "{told}");
         assert_eq!(last_due.keep("tidy", at), Ok(()), "said already");
         assert!(last_due.keep("other", at).is_err(), "of another job");
         fs::create_dir_all(directory.0.join("not/there")).unwrap();

@@ -1,6 +1,7 @@
-//! What a cron job's keys promise, kind by kind. Schedules here are `@every 1s`, `@reboot` and starts: no minute is
+//! What a cron job's keys promise, kind by kind. Schedules here are `@every 400ms`, `@reboot` and starts: no minute is
 //! waited for.
 
+mod example;
 mod failing;
 mod missed;
 mod needs;

@@ -136,7 +136,7 @@ cron:
 #[test]
 fn a_retry_that_waits_is_the_run_before() {
     let place = Place::new(
-        "cron:\n  fails: { command: [ 'false' ], schedule: '@every 1s', retries: { count: 1, delay: 1h } }\n",
+        "cron:\n  fails: { command: [ 'false' ], schedule: '@every 400ms', retries: { count: 1, delay: 1h } }\n",
     );
     let mut wingmate = place.start(&[]);
     wingmate.line("fails: exited with 1 after ");
@@ -180,8 +180,8 @@ fn what_is_no_failure_by_its_code_is_none() {
     let place = Place::new(
         r#"
 cron:
-  found: { command: [ sh, -c, "exit 3" ], schedule: "@every 1s", critical: true, success_codes: [ 0, 3 ], retries: { count: 5 } }
-  plain: { command: [ "false" ], schedule: "@every 1s" }
+  found: { command: [ sh, -c, "exit 3" ], schedule: "@every 400ms", critical: true, success_codes: [ 0, 3 ], retries: { count: 5 } }
+  plain: { command: [ "false" ], schedule: "@every 400ms" }
 "#,
     );
     let mut wingmate = place.start(&[]);

@@ -96,6 +96,18 @@ fn a_directory_that_cannot_be_used_is_told_once_and_survived() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_or_replaced_is_told_and_survived() {
+    let place = Place::new(KEEPS);
+    // Not even root reads or replaces a directory like a file.
+    place.file("state/yearly/file", "");
+    let lines = first_moments(&place);
+    assert_eq!(count(&lines, "warn: yearly: it isn't known when it was last due: cannot read "), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "warn: yearly: cannot write 'state/yearly': is a directory; "), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "yearly: started"), 0, "{lines:#?}");
+    assert_eq!(entries(&place.path("state")), ["yearly"], "nothing else is left there");
+}
+
+#[test]
 fn on_a_read_only_volume_what_was_missed_is_made_up_for_and_the_rest_told() {
     let place = Place::new(KEEPS);
     place.file("state/yearly", "2020-06-01T00:00:00+00:00\n");
@@ -107,7 +119,7 @@ fn on_a_read_only_volume_what_was_missed_is_made_up_for_and_the_rest_told() {
     wingmate.each(&["marks: exited with 0 after ", "yearly: exited with 0 after "]);
     let lines = wingmate.stop();
     assert_eq!(count(&lines, "yearly: cannot write '"), 1, "{lines:#?}");
-    assert_eq!(count(&lines, "Read-only file system"), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "read-only file system"), 1, "{lines:#?}");
     assert_eq!(place.read("state/yearly"), "2020-06-01T00:00:00+00:00\n");
 }
 

@@ -7,7 +7,7 @@ use wingmate::model::signal::Signal;
 const BEFORE: &str = r#"
 cron:
   same: { command: [ sh, -c, "echo begun; read x < $D/same; echo ended" ], schedule: "@reboot" }
-  other: { command: [ sh, -c, "echo $VERSION begun; read x < $D/go; echo $VERSION ended" ], schedule: "@every 1s", environ: { VERSION: one } }
+  other: { command: [ sh, -c, "echo $VERSION begun; read x < $D/go; echo $VERSION ended" ], schedule: "@every 400ms", environ: { VERSION: one } }
 "#;
 
 fn begun(yaml: &str, signs: &[&str]) -> (Place, Wingmate) {
@@ -41,7 +41,7 @@ fn a_run_ends_as_it_began_and_the_next_is_the_new_one() {
 #[test]
 fn a_run_keeps_the_time_that_it_was_given() {
     let yaml =
-        "cron:\n  slow: { command: [ sh, -c, 'echo begun; read x < $D/go' ], schedule: '@every 1s', timeout: 1h }\n";
+        "cron:\n  slow: { command: [ sh, -c, 'echo begun; read x < $D/go' ], schedule: '@every 400ms', timeout: 1h }\n";
     let (place, mut wingmate) = begun(yaml, &["| begun"]);
     let after = yaml.replace("1h", "100ms");
     reload(&place, &mut wingmate, &after, "reloaded: 1 changed (slow)");
@@ -56,8 +56,8 @@ fn a_run_keeps_the_time_that_it_was_given() {
 
 #[test]
 fn one_that_is_removed_ends_by_itself_and_is_gone() {
-    let yaml = "cron:\n  gone: { command: [ sh, -c, 'echo begun; read x < $D/go; exit 3' ], schedule: '@every 1s', critical: true, retries: { count: 5, delay: 10ms } }\n";
-    let rest = "  stays: { command: [ 'true' ], schedule: '@every 1s' }\n";
+    let yaml = "cron:\n  gone: { command: [ sh, -c, 'echo begun; read x < $D/go; exit 3' ], schedule: '@every 400ms', critical: true, retries: { count: 5, delay: 10ms } }\n";
+    let rest = "  stays: { command: [ 'true' ], schedule: '@every 400ms' }\n";
     let (place, mut wingmate) = begun(&format!("{yaml}{rest}"), &["| begun"]);
     reload(&place, &mut wingmate, &format!("cron:\n{rest}"), "reloaded: 1 stopped (gone), 1 unchanged");
     place.tell("go", "on");
@@ -87,7 +87,7 @@ fn one_that_waited_to_be_tried_again_is_gone_at_once() {
 #[test]
 fn another_name_is_had_when_the_run_is_over() {
     let place = Place::new(
-        "cron:\n  old: { command: [ sh, -c, 'echo begun as $WINGMATE_JOB; read x < $D/go' ], schedule: '@every 1s' }\n",
+        "cron:\n  old: { command: [ sh, -c, 'echo begun as $WINGMATE_JOB; read x < $D/go' ], schedule: '@every 400ms' }\n",
     );
     let mut wingmate = place.start(&[]);
     wingmate.line("| begun as old");
@@ -104,14 +104,14 @@ fn another_name_is_had_when_the_run_is_over() {
 #[test]
 fn what_is_new_is_not_due_for_a_start_that_was() {
     let (place, mut wingmate) =
-        begun("cron:\n  tick: { command: [ 'true' ], schedule: '@every 1s' }\n", &["tick: exited with 0"]);
+        begun("cron:\n  tick: { command: [ 'true' ], schedule: '@every 400ms' }\n", &["tick: exited with 0"]);
     let new = r#"cron:
-  tick: { command: [ "true" ], schedule: "@every 1s" }
+  tick: { command: [ "true" ], schedule: "@every 400ms" }
   reboot: { command: [ echo, wrong ], schedule: "@reboot" }
   boots: { command: [ echo, wrong ], schedule: "0 0 29 2 *", on_boot: true }
 "#;
     reload(&place, &mut wingmate, new, "reloaded: 2 started (reboot, boots), 1 unchanged");
-    let changed = new.replace("\"@every 1s\" }", "\"@every 1s\", on_boot: true }");
+    let changed = new.replace("\"@every 400ms\" }", "\"@every 400ms\", on_boot: true }");
     reload(&place, &mut wingmate, &changed, "reloaded: 1 changed (tick), 2 unchanged");
     wingmate.line("tick: exited with 0");
     wingmate.line("tick: exited with 0");

@@ -36,16 +36,16 @@ cron:
     command: [ sh, -c, 'echo "$WINGMATE_SCHEDULED_TIME $(date +%s)"' ]
     schedule: "@every 1s"
     overlap: allow
-    jitter: 4s
+    jitter: 3s
     timezone: UTC
 "#,
     );
     let mut wingmate = place.start(&[]);
-    for _ in 0..4 {
+    for _ in 0..2 {
         wingmate.line("spread   | 2");
     }
     let lines = wingmate.stop();
-    let manner = Manner { jitter: Duration::from_secs(4), ..Manner::default() };
+    let manner = Manner { jitter: Duration::from_secs(3), ..Manner::default() };
     for line in said(&lines, "spread   | ") {
         let (due, started) = line.split_once(' ').unwrap();
         let due = read(due, &Zone::utc()).unwrap().seconds();
