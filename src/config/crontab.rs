@@ -14,7 +14,7 @@ use crate::schedule::{Fault, Schedule, Timing};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
-use crate::text::words::{Comments, Word, alike, characters, shell_words, split};
+use crate::text::words::{Comments, Word, characters, lookalike, shell_words, split};
 use memchr::memchr;
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -279,7 +279,7 @@ impl<'a> Crontab<'a> {
         if self.shell.is_none() && !text.is_empty() && text.bytes().all(is_plain) {
             return Some((Command::Plain(text), name_of_command(text.split_ascii_whitespace())));
         }
-        if let Some((place, message)) = alike(text) {
+        if let Some((place, message)) = lookalike(text) {
             self.tell(Severity::Warning, line.span(at + place, 1), message);
         }
         if let Some(shell) = &self.shell {

@@ -157,16 +157,15 @@ impl Supervisor {
         // By name and all, then by all but the name, then by name alone.
         let (mut going, mut coming) = (left.clone(), Vec::new());
         let mut unchanged = Vec::new();
-        let plan = self.pair(plan, &mut left, name, same, |_, unit, _| unchanged.push(unit));
-        let plan = self.pair(plan, &mut left, deed, same, |supervisor, unit, planned| {
+        let plan = self.pair(plan, &mut left, name, same, &mut |_, unit, _| unchanged.push(unit));
+        let plan = self.pair(plan, &mut left, deed, same, &mut |supervisor, unit, planned| {
             unchanged.push(unit);
             supervisor.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
         });
         told.unchanged += unchanged.len();
         unchanged.sort_unstable();
         going.retain(|unit| unchanged.binary_search(unit).is_err());
-        let any = |_: &Job, _: &PlannedJob| true;
-        let added = self.pair(plan, &mut left, name, any, |supervisor, unit, planned| {
+        let added = self.pair(plan, &mut left, name, |_, _| true, &mut |supervisor, unit, planned| {
             told.changed.push(planned.spec.name().to_owned());
             supervisor.change_job(unit, planned, now);
             coming.push(unit);
@@ -195,8 +194,8 @@ impl Supervisor {
         plan: Vec<PlannedJob>,
         left: &mut Vec<UnitId>,
         key: fn(&JobSpec, &Timing) -> Box<[u8]>,
-        fits: impl Fn(&Job, &PlannedJob) -> bool,
-        mut take: impl FnMut(&mut Supervisor, UnitId, PlannedJob),
+        fits: fn(&Job, &PlannedJob) -> bool,
+        take: &mut dyn FnMut(&mut Supervisor, UnitId, PlannedJob),
     ) -> Vec<PlannedJob> {
         let mut keyed: Vec<(Box<[u8]>, UnitId, bool)> = Vec::with_capacity(left.len());
         for unit in left.iter() {
