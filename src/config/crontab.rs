@@ -4,7 +4,7 @@
 use super::assignment::{BLANKS, value};
 use super::draft::Kind;
 use super::habits::{self, About};
-use super::names;
+use super::names::{self, Names};
 use super::problems::Problems;
 use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
@@ -21,12 +21,20 @@ use std::ffi::OsStr;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Reads a crontab; its entries are named by their commands, unique or not.
-pub fn read(source: &Source, number: u32, problems: &mut Problems, zones: &mut Vec<NamedZone>, top: &mut Top) {
+/// Reads a crontab; its entries are named by their commands.
+pub fn read(
+    source: &Source,
+    number: u32,
+    names: &mut Names,
+    problems: &mut Problems,
+    zones: &mut Vec<NamedZone>,
+    top: &mut Top,
+) {
     let (_, manner) = top.defaults.for_a(Kind::Job).into_manner();
     let mut crontab = Crontab {
         source,
         number,
+        names,
         problems,
         zones,
         manner,
@@ -99,6 +107,7 @@ enum Command<'a> {
 struct Crontab<'a> {
     source: &'a Source,
     number: u32,
+    names: &'a mut Names,
     problems: &'a mut Problems,
     zones: &'a mut Vec<NamedZone>,
     /// What entries have of `defaults:` and of the lines above them.
@@ -195,10 +204,10 @@ impl<'a> Crontab<'a> {
         let timing = timing?;
         let manner = self.shared.get_or_insert_with(|| Rc::new(self.manner.clone()));
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
-        let manner = Rc::clone(manner);
+        let (name, manner) = (self.names.give(&name), Rc::clone(manner));
         let spec = match command {
-            Command::Plain(text) => JobSpec::new(&name, text.split_ascii_whitespace().map(OsStr::new), manner),
-            Command::Words(words) => JobSpec::new(&name, words.iter().map(|word| OsStr::new(&**word)), manner),
+            Command::Plain(text) => JobSpec::new(name, text.split_ascii_whitespace().map(OsStr::new), manner),
+            Command::Words(words) => JobSpec::new(name, words.iter().map(|word| OsStr::new(&**word)), manner),
         };
         Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: None })
     }
@@ -262,7 +271,7 @@ impl<'a> Crontab<'a> {
         line: Line<'_>,
         at: usize,
         (schedule, text): (&str, &'t str),
-    ) -> Option<(Command<'t>, String)> {
+    ) -> Option<(Command<'t>, Cow<'t, str>)> {
         let no_program = habits::no_program(schedule, text);
         if let Some((first, message)) = no_program {
             self.tell(Severity::Warning, line.span(at, first.chars().count()), message);
@@ -275,7 +284,7 @@ impl<'a> Crontab<'a> {
         }
         if let Some(shell) = &self.shell {
             let command = || Command::Words(vec![Cow::Owned(shell.clone()), "-c".into(), text.into()]);
-            return (!text.is_empty()).then(|| (command(), name_of_script(text)));
+            return (!text.is_empty()).then(|| (command(), name_of_script(text).into()));
         }
         let words = match split(text, Comments::Cut) {
             Ok(words) => words,
@@ -303,7 +312,7 @@ impl<'a> Crontab<'a> {
             let message = format!("'{}' is taken as the program, no shell reads it: {advice}", first.text);
             self.tell(Severity::Warning, span(first), message);
         }
-        let name = name_of_command(words.iter().map(|word| &*word.text));
+        let name = Cow::Owned(name_of_command(words.iter().map(|word| &*word.text)).into_owned());
         Some((Command::Words(words.into_iter().map(|word| word.text).collect()), name))
     }
 }
@@ -350,15 +359,15 @@ fn is_assignment(word: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-fn name_of_command<'a>(mut words: impl Iterator<Item = &'a str>) -> String {
+fn name_of_command<'a>(mut words: impl Iterator<Item = &'a str>) -> Cow<'a, str> {
     names::of_command(words.find(|word| !is_assignment(word)).unwrap_or_default())
 }
 
 /// A script is the shell's to split; for a name its first word does, however it is quoted.
 fn name_of_script(text: &str) -> String {
     match split(text, Comments::Kept) {
-        Ok(words) => name_of_command(words.iter().map(|word| &*word.text)),
-        Err(_) => name_of_command(text.split_ascii_whitespace()),
+        Ok(words) => name_of_command(words.iter().map(|word| &*word.text)).into_owned(),
+        Err(_) => name_of_command(text.split_ascii_whitespace()).into_owned(),
     }
 }
 

@@ -218,14 +218,13 @@ pub fn read(given: Sources, fetch: Fetch) -> Loaded {
         sources.push(Source::new(program.path.to_string_lossy(), []));
         top.services.extend(service_dir::read(&program, place, &top.defaults, &mut problems));
     }
-    let (yaml_jobs, crontab) = (top.jobs.len(), given.crontab);
-    if let Some(source) = crontab {
+    let mut names = names::settle(&top, yaml_services, &sources, &mut problems);
+    if let Some(source) = given.crontab {
         let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-        crontab::read(&source, number, &mut problems, &mut zones, &mut top);
+        crontab::read(&source, number, &mut names, &mut problems, &mut zones, &mut top);
         sources.push(source);
     }
     sources.extend(env.into_sources());
-    names::settle(&mut top, yaml_services, yaml_jobs, &sources, &mut problems);
     let order = dependencies::settle(&mut top, &sources, &mut problems);
     state_is_named(&top, &sources, &mut problems);
     let stdin = dependencies::one_stdin(&top, &sources, &mut problems);

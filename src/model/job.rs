@@ -122,11 +122,6 @@ impl JobSpec {
         self.packed.get(..self.behind_name()).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
     }
 
-    /// The same job by another name.
-    pub fn renamed(&self, name: &str) -> JobSpec {
-        JobSpec::new(name, self.command(), Rc::clone(&self.manner))
-    }
-
     /// The words of its command.
     pub fn command(&self) -> impl Iterator<Item = &OsStr> + Clone {
         let mut rest = self.packed.get(self.behind_name() + 1..).unwrap_or_default();
@@ -187,7 +182,7 @@ mod tests {
             ("tidy", vec!["/bin/tidy", "", "a b", "é"].into_iter().map(OsStr::new).collect())
         );
         assert_eq!(job.process().command, ["/bin/tidy", "", "a b", "é"]);
-        let other = job.renamed("tidy-2");
+        let other = spec("tidy-2", &["/bin/tidy", "", "a b", "é"]);
         assert_eq!((other.name(), other.process()), ("tidy-2", job.process()));
         assert!(other.does_the_same(&job) && other != job);
         assert!(!other.does_the_same(&spec("tidy-2", &["/bin/tidy", "", "a b"])));
@@ -206,6 +201,8 @@ mod tests {
         assert_eq!(manner.delay("tidy", 60), delays[1]);
         assert_ne!(manner.delay("tidz", 60), delays[1]);
         assert_eq!(Manner::default().delay("tidy", 60), Duration::ZERO);
+        // By another hand, from the words above.
+        assert_eq!(manner.delay("tidy", 1_800_000_000), Duration::from_nanos(38_584_947_507));
     }
 
     #[test]

@@ -94,6 +94,20 @@ impl Activity {
         Some(self.coming.remove(place).errand)
     }
 
+    /// Enters a run that is to come.
+    pub fn expect(&mut self, errand: Errand, when: When) {
+        // One is usual, and ten thousand jobs may each have one.
+        self.coming.reserve_exact(1);
+        self.coming.push(Coming { errand, when });
+    }
+
+    /// Gives back the room of runs, if there are none.
+    pub fn rest(&mut self) {
+        if self.is_down() {
+            (self.runs, self.coming) = (Vec::new(), Vec::new());
+        }
+    }
+
     /// When it has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         let coming = self.coming.iter().filter_map(|coming| match coming.when {

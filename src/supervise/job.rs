@@ -80,12 +80,15 @@ impl Job {
     pub fn due(&mut self, unit: UnitId, errand: Errand, now: Mono) {
         let delay = self.spec.manner.delay(self.spec.name(), errand.moment.seconds());
         let when = if delay.is_zero() { When::ToLookAt } else { When::At(now + delay) };
-        self.activity(unit).coming.push(Coming { errand, when });
+        self.activity(unit).expect(errand, when);
     }
 
-    /// When it was last due is kept, where that was asked for.
+    /// When it was last due is kept, where that was asked for. Not while a made-up run is still to come: should that
+    /// not come any more, it is made up for at the next start.
     pub fn remember(&self, unit: UnitId, at: Wall, actions: &mut Vec<Action>) {
-        if self.spec.manner.missed == Missed::Once {
+        let is_made_up = |coming: &Coming| coming.errand.is_first_of(Origin::MadeUp);
+        let owes = || self.shown().is_some_and(|activity| activity.coming.iter().any(is_made_up));
+        if self.spec.manner.missed == Missed::Once && !owes() {
             actions.push(Action::Remember { unit, at });
         }
     }
@@ -97,12 +100,17 @@ impl Job {
 
     /// Starts what is due, unless something is missing to it.
     pub fn look(&mut self, unmet: Option<&Unmet>, now: Mono, actions: &mut Vec<Action>) {
-        let by_schedule = |errand: &Errand| errand.origin == Origin::Clock && errand.tries == 0;
+        let goes = |coming: &Coming| {
+            coming.when == When::ToLookAt && (unmet.is_none() || coming.errand.is_first_of(Origin::Clock))
+        };
         loop {
             let Some(activity) = &mut self.activity else { return };
-            let goes =
-                |coming: &Coming| coming.when == When::ToLookAt && (unmet.is_none() || by_schedule(&coming.errand));
             let Some(errand) = activity.take(goes) else { break };
+            let (unit, last) = (activity.unit, activity.last_moment);
+            if errand.is_first_of(Origin::MadeUp) {
+                // Its schedule may have come meanwhile.
+                self.remember(unit, last.map_or(errand.moment, |last| last.max(errand.moment)), actions);
+            }
             match unmet {
                 None => self.go(errand, now, actions),
                 Some(unmet) => self.skip(format!("skipped: {}", unmet.reason()), actions),
@@ -130,7 +138,7 @@ impl Job {
             Overlap::Allow => self.launch(errand, actions),
             // What it tries again has left something that is still to go.
             Overlap::Skip | Overlap::Replace if is_retry => {
-                activity.coming.push(Coming { errand, when: When::Behind });
+                activity.expect(errand, When::Behind);
             }
             Overlap::Skip => self.skip("skipped: the run before is still under way".to_owned(), actions),
             Overlap::Replace => self.replace(errand, now, actions),
@@ -149,7 +157,7 @@ impl Job {
         if activity.runs.is_empty() {
             return self.launch(errand, actions);
         }
-        activity.coming.push(Coming { errand, when: When::Behind });
+        activity.expect(errand, When::Behind);
         let mut stopped = Vec::new();
         for run in activity.runs.iter_mut().filter(|run| run.is_running()) {
             stopped.extend(run.process().map(|(pid, _)| pid));
@@ -174,11 +182,9 @@ impl Job {
         let Some(activity) = &mut self.activity else { return };
         activity.life = activity.life.next();
         let (unit, life) = (activity.unit, activity.life);
+        activity.runs.reserve_exact(1);
         activity.runs.push(Run::new(life, errand, manner));
         actions.push(Action::Launch { unit, life, part: Part::Program, due: Some(due) });
-        if errand.origin == Origin::MadeUp && errand.tries == 0 {
-            self.remember(unit, errand.moment, actions);
-        }
     }
 
     /// The program runs.
@@ -264,8 +270,12 @@ impl Job {
         }
         let retries = manner.retries;
         if errand.tries < retries.count {
+            // It was over its time when the next was due, which takes the place of its retries too.
+            if activity.coming.iter().any(|coming| coming.when == When::Behind && coming.errand.tries == 0) {
+                return "; not tried again, the next is due".to_owned();
+            }
             let errand = Errand { tries: errand.tries + 1, ..errand };
-            activity.coming.push(Coming { errand, when: When::At(now + retries.delay) });
+            activity.expect(errand, When::At(now + retries.delay));
             return format!("; retry {} of {} in {}", errand.tries, retries.count, Spoken(retries.delay));
         }
         if manner.critical {
@@ -280,8 +290,9 @@ impl Job {
         if !activity.runs.is_empty() {
             return;
         }
-        if let Some(errand) = activity.take(|coming| coming.when == When::Behind) {
-            self.launch(errand, actions);
+        match activity.take(|coming| coming.when == When::Behind) {
+            Some(errand) => self.launch(errand, actions),
+            None => activity.rest(),
         }
     }
 

@@ -68,6 +68,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
 use unit::{Milestone, Unit};
+use waiting::Pace;
 
 /// What is to be supervised.
 #[derive(Debug, Default)]
@@ -101,6 +102,7 @@ pub struct Supervisor {
     graph: Graph,
     /// Units that wait and whose dependencies are to be looked at.
     to_look: VecDeque<UnitId>,
+    pace: Pace,
     queue: Queue,
     /// Runs of jobs that are due when wingmate starts.
     at_start: Vec<(UnitId, Errand)>,
@@ -137,6 +139,7 @@ impl Supervisor {
             main: None,
             graph: Graph::default(),
             to_look: VecDeque::new(),
+            pace: Pace::default(),
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
             unknown: Vec::new(),
@@ -288,7 +291,8 @@ impl Supervisor {
     /// When `turn` has something to do, by CLOCK_MONOTONIC.
     pub fn next_deadline(&self) -> Option<Mono> {
         let plan = self.shutdown.as_ref().map(Shutdown::next);
-        self.timers.next().into_iter().chain(plan).min()
+        let pace = if self.is_stopping() { None } else { self.pace.goes_on() };
+        [self.timers.next(), plan, pace].into_iter().flatten().min()
     }
 
     /// When the next run of a job is due, by CLOCK_REALTIME.

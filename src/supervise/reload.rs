@@ -14,7 +14,7 @@ use super::service::Service;
 use super::standing::Standing;
 use super::unit::Unit;
 use super::{Plan, PlannedJob, Supervisor, number};
-use crate::model::job::{JobSpec, Missed};
+use crate::model::job::JobSpec;
 use crate::model::moment::{Mono, Now};
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
@@ -106,6 +106,15 @@ impl Supervisor {
         self.compare_jobs(plan.jobs, &mut reload.told, now);
         self.reload = Some(reload);
         self.go_on_reloading(now);
+    }
+
+    /// When jobs were last due is to be kept somewhere else from now on.
+    pub fn remember_all(&mut self, now: Now) {
+        for (unit, machine) in (0..).map(number).zip(&self.units) {
+            if let Some(job) = machine.job() {
+                job.remember(unit, now.wall, &mut self.actions);
+            }
+        }
     }
 
     fn compare_services(&mut self, specs: Vec<ServiceSpec>, reload: &mut Reload) {
@@ -218,11 +227,9 @@ impl Supervisor {
     /// A job is another from its next run on.
     fn change_job(&mut self, unit: UnitId, planned: PlannedJob, now: Now) {
         self.with_job(unit, |job, actions| {
-            let kept = job.spec.manner.missed == Missed::Once;
             job.become_another(planned.spec, planned.timing);
-            if !kept {
-                job.remember(unit, now.wall, actions);
-            }
+            // What its schedule of now would have had before isn't missed.
+            job.remember(unit, now.wall, actions);
         });
     }
 
@@ -237,7 +244,7 @@ impl Supervisor {
     /// Does what the reload's plan has come to.
     pub(super) fn go_on_reloading(&mut self, now: Now) {
         if !self.renewals.is_empty() {
-            self.renew_jobs();
+            self.renew_jobs(now);
         }
         let Some(mut reload) = self.reload.take() else { return };
         if self.shutdown.is_some() {
@@ -295,7 +302,7 @@ impl Supervisor {
     }
 
     /// Jobs that have become idle are what they are to be from now on.
-    fn renew_jobs(&mut self) {
+    fn renew_jobs(&mut self, now: Now) {
         let mut waiting = Vec::new();
         for renewal in std::mem::take(&mut self.renewals) {
             if !self.is_down(renewal.unit) {
@@ -306,6 +313,7 @@ impl Supervisor {
                 (Some(planned), Some(Unit::Job(job))) => {
                     job.become_another(planned.spec, planned.timing);
                     self.actions.push(Action::Rename { unit: renewal.unit });
+                    job.remember(renewal.unit, now.wall, &mut self.actions);
                 }
                 (None, _) => self.remove(renewal.unit),
                 (Some(_), _) => {}

@@ -74,7 +74,7 @@ fn job_row(job: &Job, next: Option<Wall>, now: Now) -> [String; 7] {
         job.state_name().to_owned(),
         number(pid),
         since.map_or_else(dash, |since| Spoken(now.mono.since(since)).to_string()),
-        format!("{} runs", counts.runs),
+        format!("{} run{}", counts.runs, if counts.runs == 1 { "" } else { "s" }),
         last.exit.map_or_else(dash, |exit| exit.status().to_string()),
         parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
     ]

@@ -10,7 +10,9 @@ use crate::model::moment::Mono;
 use crate::model::service::Condition;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
+use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 /// What a unit lacks of what it depends on; shown as what it waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,43 @@ impl fmt::Display for Unmet {
     }
 }
 
+/// How many jobs start before wingmate looks again at what else has happened: each takes a fraction of a millisecond in
+/// which no signal is heard, and ten thousand may be due at once.
+const JOBS_AT_ONCE: u32 = 128;
+
+/// How far the jobs that are due have been started.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// The moment of the loop's turn.
+    turn: Mono,
+    /// How many were looked at in it.
+    looks: u32,
+    /// Some are left for the next.
+    left: bool,
+}
+
+impl Pace {
+    fn begin(&mut self, now: Mono) {
+        if self.turn != now {
+            (self.turn, self.looks) = (now, 0);
+        }
+    }
+
+    fn allows_one(&mut self) -> bool {
+        self.looks += 1;
+        self.looks <= JOBS_AT_ONCE
+    }
+
+    fn left(&mut self, left: bool) {
+        self.left = left;
+    }
+
+    /// When the next ones start: at once, in another turn.
+    pub(super) fn goes_on(&self) -> Option<Mono> {
+        self.left.then(|| self.turn + Duration::from_nanos(1))
+    }
+}
+
 impl Supervisor {
     /// The graph of all units as they are asked for now.
     pub(super) fn dependencies(&self) -> Graph {
@@ -62,10 +101,17 @@ impl Supervisor {
 
     /// Starts those that wait and whose dependencies have come up.
     pub(super) fn look_at_dependencies(&mut self, now: Mono) {
+        self.pace.begin(now);
+        let mut later = VecDeque::new();
         while let Some(unit) = self.to_look.pop_front() {
             match self.unit(unit) {
                 Some(Unit::Service(service)) if service.waits() => {}
-                Some(Unit::Job(job)) if job.is_due() => {}
+                Some(Unit::Job(job)) if job.is_due() => {
+                    if !self.pace.allows_one() {
+                        later.push_back(unit);
+                        continue;
+                    }
+                }
                 Some(Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => continue,
             }
             let unmet = self.unmet(unit);
@@ -76,6 +122,8 @@ impl Supervisor {
                 (Unit::Main(_) | Unit::Gone, _) => {}
             });
         }
+        self.pace.left(!later.is_empty());
+        self.to_look = later;
     }
 
     /// What a unit waits for, in words; `None`: nothing any more.

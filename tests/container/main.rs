@@ -202,6 +202,48 @@ fn five_thousand_orphans_are_reaped_and_cost_no_unit_its_exit_status() {
 }
 
 #[test]
+fn a_job_needs_neither_zone_files_nor_rights_nor_a_place_to_write() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    let options = ["--read-only", "--user", "1234:5678", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+    let mut container = Container::start(&engine, &options, &image, &["-c", "/config/cron.yaml"]);
+    container.each(&[
+        // That there is no place to keep it is told, and nothing else is changed by it.
+        "warn: backup: cannot write '/state/backup'",
+        "nepal    | due ",
+    ]);
+    let next = ["/wingmate", "next", "--tz", "America/Nuuk", "--from", "2027-03-27T00:00", "-n", "2", "30 23 * * *"];
+    assert_eq!(container.ask(&next), "2027-03-28T00:00:00-01:00\n2027-03-28T23:30:00-01:00\n");
+    let took = container.stop();
+    let (status, lines) = container.end();
+    assert_eq!(status, 0, "{lines:#?}");
+    assert!(took < SOON, "docker stop took {took:?}: {lines:#?}");
+    let due = lines.iter().find(|line| line.contains("due ")).expect("it was awaited");
+    assert!(due.ends_with("+05:45 as 1234"), "{due}");
+}
+
+#[test]
+fn a_run_that_was_missed_while_the_container_was_down_is_made_up_for() {
+    let Some(mut engine) = engine::turn() else { return };
+    let image = engine.image("bare");
+    let mut container = Container::start(&engine, &["--volume", "/state"], &image, &["-c", "/config/cron.yaml"]);
+    container.line("nepal: started");
+    let kept = container.ask(&["/busybox", "cat", "/state/backup"]);
+    assert!(kept.ends_with("+00:00\n"), "{kept}");
+    container.ask(&["/busybox", "sh", "-c", "echo 2026-01-15T00:00:00Z >/state/backup"]);
+    container.stop();
+    let (status, lines) = container.end_and_start_again();
+    assert_eq!(status, 0, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("kept for")), "{lines:#?}");
+    let line = container.line("kept for ");
+    let moment = line.rsplit(' ').next().unwrap_or_default();
+    assert!(moment.ends_with("-01T00:00:00+00:00"), "{line}");
+    assert_eq!(container.ask(&["/busybox", "cat", "/state/backup"]), format!("{moment}\n"));
+    container.stop();
+    assert_eq!(container.end().0, 0);
+}
+
+#[test]
 fn a_service_that_is_killed_is_there_again() {
     let Some(mut engine) = engine::turn() else { return };
     let image = engine.image("bare");

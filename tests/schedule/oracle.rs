@@ -78,14 +78,15 @@ pub fn excuse(case: &Case, ours: &[i64], theirs: &Answer) -> Option<&'static str
         return Some("it names a time that the clocks skip");
     }
     let before = first.checked_sub(1).map_or(case.start, |before| ours[before]);
-    if wrong.is_some_and(|wrong| wrong <= before) && !rules.wildcard {
-        return Some("it goes back to the first of two equal hours");
+    if wrong.is_some_and(|wrong| wrong <= before) {
+        return Some("it goes back to the first of two equal times");
     }
     // It steps to midnights and on by whole hours, whether the clocks do or not; in that day it errs.
     let odd = |change: &&i64| {
         let (from, to) = (*change + case.zone.offset(*change - 1), *change + case.zone.offset(**change));
-        let skips_midnight = (from..to).contains(&((from + DAY - 1).div_euclid(DAY) * DAY));
-        from % HOUR != 0 || to % HOUR != 0 || skips_midnight
+        // A midnight that is skipped, or comes twice.
+        let midnight = (from.min(to) + DAY - 1).div_euclid(DAY) * DAY;
+        from % HOUR != 0 || to % HOUR != 0 || midnight < from.max(to)
     };
     let near = |change: &&i64| match wrong {
         Some(wrong) => (right.min(wrong) - DAY..=right.max(wrong)).contains(*change),
@@ -94,5 +95,5 @@ pub fn excuse(case: &Case, ours: &[i64], theirs: &Answer) -> Option<&'static str
     let circles = || theirs.reason.as_deref() == Some("it goes round in circles");
     let errs =
         rules.wildcard && (wrong.is_some() || circles()) && case.zone.changes.iter().filter(near).any(|c| odd(&c));
-    errs.then_some("it steps by whole hours through a change that is none, or over midnight")
+    errs.then_some("it steps by whole hours and to midnights, and the clocks do not")
 }

@@ -192,6 +192,7 @@ impl<'a> Walk<'a> {
                 let at = self.at;
                 self.at = (at + MINUTE).min(until);
                 if self.fires(at + offset) {
+                    self.end = at + LONGEST;
                     return Some(at);
                 }
                 if self.at == until {

@@ -11,8 +11,12 @@ use std::rc::Rc;
 
 /// A job that runs its own name.
 fn job(name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
+    job_of(name, name, schedule, manner)
+}
+
+fn job_of(command: &str, name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
     let timing = Timing::new(schedule, Schedule::parse(schedule).unwrap().schedule);
-    let spec = JobSpec::new(name, [OsStr::new(name)].into_iter(), Rc::new(manner));
+    let spec = JobSpec::new(name, [OsStr::new(command)].into_iter(), Rc::new(manner));
     PlannedJob { spec, timing: Rc::new(timing), last_due: None }
 }
 
@@ -117,6 +121,25 @@ fn a_retry_that_waits_counts_as_the_run_before() {
     let mut world = World::new(only("@every 10s", replace)).manner(0, ends(1.0, 1)).begin();
     world.pass(seconds(37.0));
     assert_eq!(world.times("tidy starts"), [10_000, 20_000, 30_000], "the next run takes the retry's place");
+}
+
+#[test]
+fn a_thousand_jobs_at_once_dont_keep_it_from_listening() {
+    let jobs = (0..1_000).map(|number| job(&format!("j{number}"), "@every 10s", job::Manner::default()));
+    let plan = Plan { jobs: jobs.collect(), ..super::services(vec![service("db")]) };
+    let mut world = World::new(plan).begin();
+    world.now.boot = world.now.boot + seconds(10.0);
+    world.happen(Event::OrphanReaped);
+    let started = |world: &World| world.story.iter().filter(|(_, text)| text.ends_with(" starts")).count() - 1;
+    assert_eq!(started(&world), 128);
+    assert!(world.supervisor.next_deadline() <= Some(world.now.mono + seconds(0.001)), "the rest is due at once");
+    world.pass(seconds(1.0));
+    assert_eq!(started(&world), 1_000);
+    // Those that are left when everything is to stop don't start any more.
+    world.now.boot = world.now.boot + seconds(10.0);
+    world.happen(Event::OrphanReaped);
+    stop(&mut world);
+    assert_eq!(world.left, Some(0));
 }
 
 #[test]
@@ -234,14 +257,10 @@ fn a_run_under_way_ends_as_it_began_and_the_next_is_another() {
 #[test]
 fn another_name_waits_for_the_run_and_another_job_is_new() {
     let plan = |names: &[&str]| Plan {
-        jobs: names.iter().map(|name| job_of("same", name, "@every 10s")).collect(),
+        jobs: names.iter().map(|name| job_of("same", name, "@every 10s", job::Manner::default())).collect(),
         shutdown_timeout: seconds(8.0),
         ..Plan::default()
     };
-    fn job_of(command: &str, name: &str, schedule: &str) -> PlannedJob {
-        let planned = job(command, schedule, job::Manner::default());
-        PlannedJob { spec: planned.spec.renamed(name), ..planned }
-    }
     let mut world = World::new(plan(&["a"])).manner(0, ends(5.0, 0)).begin();
     world.pass(seconds(11.0));
     world.reload(plan(&["b"]));
