@@ -19,6 +19,8 @@ pub struct Activity {
     pub last_moment: Option<Wall>,
     pub runs: Vec<Run>,
     pub coming: Vec<Coming>,
+    /// Launches since the last one that succeeded for which there was nothing to start a run with.
+    pub starved_in_a_row: u32,
     /// Everything is being stopped, or the job is asked to be no more: nothing is started any more.
     pub held: bool,
     /// A run's time ran out when the shutdown stopped it.
@@ -57,7 +59,7 @@ pub struct Coming {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// Not before that: jitter, a retry's delay.
+    /// Not before that: jitter, a retry's delay, nothing to start it with.
     At(Mono),
     /// As soon as its dependencies are up.
     ToLookAt,
@@ -76,6 +78,7 @@ impl Activity {
             last_moment: None,
             runs: Vec::new(),
             coming: Vec::new(),
+            starved_in_a_row: 0,
             held: false,
             overran: false,
             end: None,
@@ -129,6 +132,7 @@ impl Activity {
             (Some(run), _) if run.is_starting() => "starting",
             (Some(_), _) => "stopping",
             (None, Some(Coming { errand: Errand { tries: 1.., .. }, .. })) => "backoff",
+            (None, Some(_)) if self.starved_in_a_row > 0 => "backoff",
             (None, Some(_)) => "waiting",
             (None, None) => "idle",
         }

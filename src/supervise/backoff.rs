@@ -66,7 +66,8 @@ impl Record {
     }
 }
 
-fn after(failures: u32, backoff: Backoff) -> Duration {
+/// The delay after so many failures in a row.
+pub fn after(failures: u32, backoff: Backoff) -> Duration {
     match failures {
         0 => Duration::ZERO,
         count => backoff.initial.saturating_mul(1 << (count - 1).min(30)).min(backoff.max.max(backoff.initial)),

@@ -13,13 +13,15 @@
 //! - A run that is due while one is under way, or is to be tried again: `skip`, said and counted; `allow`, beside it;
 //!   `replace`, after it has been stopped, its retries included.
 //! - While a dependency isn't up, a run by the schedule is skipped; one at start, a made-up one or a retry waits.
-//! - A run fails by its exit, its timeout or its launch. The shutdown, or the next run, fails nobody: what they stop is
-//!   not tried again and decides nothing.
+//! - A run fails by its exit, its timeout or its launch. A launch for which there was nothing to start it with (processes,
+//!   descriptors, memory) is no failure: it is tried again, and the next runs are skipped until it has come through. The
+//!   shutdown, or the next run, fails nobody: what they stop is not tried again and decides nothing.
 //! - It has failed for good when no retry is left.
 
 use super::action::{Action, Due, Part};
 use super::activity::{Activity, Coming, When};
-use super::event::Fault;
+use super::backoff;
+use super::event::{Fault, FaultKind};
 use super::run::{Errand, Origin, Outcome, Run, Why};
 use super::standing::End;
 use super::waiting::Unmet;
@@ -27,6 +29,7 @@ use crate::model::exit::Exit;
 use crate::model::job::{JobSpec, Manner, Missed, Overlap};
 use crate::model::moment::{Mono, Now, Spoken, Wall};
 use crate::model::note::Note;
+use crate::model::service::Backoff;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::schedule::Timing;
@@ -131,6 +134,10 @@ impl Job {
     fn go(&mut self, errand: Errand, now: Mono, actions: &mut Vec<Action>) {
         let (overlap, is_retry) = (self.spec.manner.overlap, errand.tries > 0);
         let Some(activity) = &mut self.activity else { return };
+        let is_late = |coming: &Coming| matches!(coming.when, When::At(_));
+        if activity.starved_in_a_row > 0 && errand.origin == Origin::Clock && activity.coming.iter().any(is_late) {
+            return self.skip("skipped: the run before could not be started yet".to_owned(), actions);
+        }
         let retry_waits = activity.coming.iter().any(|coming| coming.errand.tries > 0);
         let busy = !activity.runs.is_empty() || retry_waits && !is_retry;
         match overlap {
@@ -195,6 +202,7 @@ impl Job {
             return;
         }
         let (errand, retries) = (run.errand, run.manner.retries.count);
+        activity.starved_in_a_row = 0;
         activity.counts.runs = activity.counts.runs.saturating_add(1);
         activity.last.start = Some(now.wall);
         let what = match errand {
@@ -210,6 +218,14 @@ impl Job {
         let Some(activity) = &mut self.activity else { return };
         let Some(place) = activity.runs.iter().position(|run| run.life == life && run.is_starting()) else { return };
         let run = activity.runs.remove(place);
+        if fault.kind == FaultKind::Exhausted && !activity.held {
+            activity.starved_in_a_row = activity.starved_in_a_row.saturating_add(1);
+            let delay = backoff::after(activity.starved_in_a_row, Backoff::default());
+            activity.expect(run.errand, When::At(now + delay));
+            let text = format!("{}; tried again in {}", fault.text, Spoken(delay));
+            self.say(actions, Level::Warn, text, None, None);
+            return self.go_on(actions);
+        }
         activity.counts.runs = activity.counts.runs.saturating_add(1);
         let retry = self.failed(run.errand, &run.manner, End::NeverStarted(fault.clone()), now);
         let text = format!("{}{retry}", fault.text);

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::job::{self, JobSpec, Missed, Overlap, Retries};
 use crate::model::moment::Wall;
 use crate::model::service::{Condition, Dependency};
+use crate::model::unit::UnitId;
 use crate::schedule::{Schedule, Timing};
 use crate::supervise::PlannedJob;
 use std::ffi::OsStr;
@@ -272,4 +273,22 @@ fn another_name_waits_for_the_run_and_another_job_is_new() {
     world.pass(seconds(30.0));
     assert_eq!(world.times("b starts"), [20_000]);
     assert!(world.said("reloaded: 1 stopped (b), 0 unchanged"), "{:?}", world.story);
+}
+
+#[test]
+fn a_run_that_there_is_nothing_to_start_with_is_tried_again_and_is_no_failure() {
+    let starved = Manner { broken: Some(FaultKind::Exhausted), ..ends(0.0, 0) };
+    let critical = job::Manner { critical: true, overlap: Overlap::Allow, ..job::Manner::default() };
+    let mut world = World::new(only("@every 1s", critical)).manner(0, starved).begin();
+    world.pass(seconds(60.0));
+    assert_eq!((world.left, world.broken.clone()), (None, None), "that says nothing of the job");
+    let told = |world: &World, what: &str| world.story.iter().filter(|(_, text)| text.contains(what)).count();
+    assert_eq!(told(&world, "cannot allocate memory; tried again in 100ms"), 1);
+    assert!((7..=12).contains(&told(&world, "; tried again in ")), "less and less often, and one run only");
+    assert!(told(&world, "skipped: the run before could not be started yet") > 40);
+    world.manners.insert(UnitId(0), ends(0.0, 0));
+    world.pass(seconds(35.0));
+    assert!(world.times("tidy starts").len() > 3, "{:?}", world.times("tidy starts"));
+    world.happen(Event::Signalled(Signal::TERM));
+    assert_eq!(world.left, Some(0));
 }
