@@ -211,6 +211,7 @@ impl Job {
         let Some(place) = activity.runs.iter().position(|run| run.life == life && run.is_starting()) else { return };
         let run = activity.runs.remove(place);
         activity.counts.runs = activity.counts.runs.saturating_add(1);
+        (activity.last.exit, activity.last.took) = (Some(Exit::Code(fault.kind.status())), None);
         let retry = self.failed(run.errand, &run.manner, End::NeverStarted(fault.clone()), now);
         let text = format!("{}{retry}", fault.text);
         self.say(actions, Level::Error, text, None, Some(fault.kind.status()));
