@@ -129,10 +129,7 @@ cron:
     assert!(boot[5].starts_with("last 2") && boot[5].contains(", took "), "{boot:?}");
     assert!(runs[0] == "running" && runs[1].parse::<u32>().is_ok() && runs[2].ends_with('s'), "{runs:?}");
     let fails = cells("fails ");
-    assert!(
-        fails[..5] == ["backoff", "-", "-", "1 run", "3"] && fails[5].starts_with("1 failed, last 2"),
-        "{fails:?}"
-    );
+    assert!(fails[..5] == ["backoff", "-", "-", "1 run", "3"] && fails[5].starts_with("1 failed, last 2"), "{fails:?}");
     assert_eq!(cells("lost "), ["idle", "-", "-", "1 run", "127", "1 failed"]);
     assert_eq!(cells("needs "), ["waiting", "-", "-", "0 runs", "-", "for db"]);
     assert_eq!(cells("later ")[..5], ["waiting", "-", "-", "0 runs", "-"]);
