@@ -227,6 +227,7 @@ impl Job {
             return self.go_on(actions);
         }
         activity.counts.runs = activity.counts.runs.saturating_add(1);
+        (activity.last.exit, activity.last.took) = (Some(Exit::Code(fault.kind.status())), None);
         let retry = self.failed(run.errand, &run.manner, End::NeverStarted(fault.clone()), now);
         let text = format!("{}{retry}", fault.text);
         self.say(actions, Level::Error, text, None, Some(fault.kind.status()));

@@ -54,7 +54,7 @@ cron:
     told.iter().for_each(|part| drop(wingmate.line(part)));
     wingmate.await_rest();
     wingmate.signal(Signal::USR1);
-    wingmate.line("1 runs    137        1 failed, last 2");
+    wingmate.line("1 run     137        1 failed, last 2");
     let lines = wingmate.stop();
     assert!(
         lines.iter().any(|line| line.contains(" by SIGKILL after ") && line.ends_with(", timed out")),

@@ -15,7 +15,7 @@ fn skip_says_so_and_counts() {
         wingmate.line("wingmate | warn: slow: skipped: the run before is still under way");
     }
     wingmate.signal(Signal::USR1);
-    let row = wingmate.line("  1 runs  ");
+    let row = wingmate.line("  1 run  ");
     assert!(row.contains(" slow ") && row.contains(" running ") && row.contains(" skipped, last 2"), "{row}");
     let lines = wingmate.stop();
     assert_eq!(count(&lines, "slow: started (pid "), 1, "{lines:#?}");

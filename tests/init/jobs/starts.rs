@@ -98,6 +98,7 @@ cron:
   rare: { command: [ "true" ], schedule: "0 0 29 2 *", timezone: UTC }
   boot: { command: [ "true" ], schedule: "@reboot" }
   runs: { command: [ sh, -c, "echo begun; read x < $D/go" ], schedule: "@reboot" }
+  lost: { command: [ no-such-program ], schedule: "@reboot" }
   fails: { command: [ sh, -c, "exit 3" ], schedule: "@reboot", retries: { count: 1, delay: 1h } }
   needs: { command: [ "true" ], schedule: "@reboot", depends_on: [ db ] }
   later: { command: [ "true" ], schedule: "@reboot", jitter: 10000h }
@@ -108,13 +109,14 @@ cron:
     wingmate.each(&[
         "boot: exited with 0 after ",
         "runs     | begun",
+        "lost: cannot execute ",
         "fails: exited with 3 after ",
         "needs: waiting (for db)",
         "stops: stopping (pid ",
     ]);
     wingmate.signal(Signal::USR1);
     wingmate.line("UNIT ");
-    let rows: Vec<String> = (0..8).map(|_| wingmate.line("wingmate | ")).collect();
+    let rows: Vec<String> = (0..9).map(|_| wingmate.line("wingmate | ")).collect();
     let cells = |unit: &str| -> Vec<String> {
         let row = rows.iter().find_map(|row| row.split_once("info: ")?.1.strip_prefix(unit));
         let row = row.unwrap_or_else(|| panic!("no row of {unit}: {rows:#?}"));
@@ -123,14 +125,12 @@ cron:
     let (rare, boot, runs) = (cells("rare "), cells("boot "), cells("runs "));
     assert_eq!(rare[..5], ["idle", "-", "-", "0 runs", "-"]);
     assert!(rare[5].starts_with("next 20") && rare[5].ends_with("-02-29T00:00:00+00:00"), "{rare:?}");
-    assert_eq!(boot[..5], ["idle", "-", "-", "1 runs", "0"]);
+    assert_eq!(boot[..5], ["idle", "-", "-", "1 run", "0"]);
     assert!(boot[5].starts_with("last 2") && boot[5].contains(", took "), "{boot:?}");
     assert!(runs[0] == "running" && runs[1].parse::<u32>().is_ok() && runs[2].ends_with('s'), "{runs:?}");
     let fails = cells("fails ");
-    assert!(
-        fails[..5] == ["backoff", "-", "-", "1 runs", "3"] && fails[5].starts_with("1 failed, last 2"),
-        "{fails:?}"
-    );
+    assert!(fails[..5] == ["backoff", "-", "-", "1 run", "3"] && fails[5].starts_with("1 failed, last 2"), "{fails:?}");
+    assert_eq!(cells("lost "), ["idle", "-", "-", "1 run", "127", "1 failed"]);
     assert_eq!(cells("needs "), ["waiting", "-", "-", "0 runs", "-", "for db"]);
     assert_eq!(cells("later ")[..5], ["waiting", "-", "-", "0 runs", "-"]);
     let stops = cells("stops ");
