@@ -147,7 +147,10 @@ impl Job {
             Overlap::Skip | Overlap::Replace if is_retry => {
                 activity.expect(errand, When::Behind);
             }
-            Overlap::Skip => self.skip("skipped: the run before is still under way".to_owned(), actions),
+            Overlap::Skip => {
+                let still = if activity.runs.is_empty() { "to be tried again" } else { "under way" };
+                self.skip(format!("skipped: the run before is still {still}"), actions);
+            }
             Overlap::Replace => self.replace(errand, now, actions),
         }
     }
