@@ -139,7 +139,7 @@ fn configurations_pass_the_check() {
         assert!(output.status.success(), "{}\n{}", block.text, String::from_utf8_lossy(&output.stderr));
         seen += 1;
     }
-    assert_eq!(seen, 11);
+    assert_eq!(seen, 13);
 }
 
 #[test]

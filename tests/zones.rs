@@ -59,7 +59,7 @@ fn every_zone_is_that_of_the_systems_files() {
     let mut files_of_system = BTreeMap::new();
     files(&system(), "", &mut files_of_system);
     let built_in: BTreeMap<String, Zone> =
-        iana::names().map(|name| (name.clone(), iana::zone(&name).unwrap())).collect();
+        iana::names().into_iter().map(|name| (name.clone(), iana::zone(&name).unwrap())).collect();
     let all: BTreeSet<&String> = files_of_system.keys().chain(built_in.keys()).collect();
     let said = |zones: &BTreeMap<String, Zone>, name: &String| zones.get(name).map(changes);
     // Zones that differ in the same way are one zone with several names.

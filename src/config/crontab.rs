@@ -3,7 +3,7 @@
 
 use super::assignment::{BLANKS, value};
 use super::draft::Kind;
-use super::habits;
+use super::habits::{self, About};
 use super::names::{self, Names};
 use super::problems::Problems;
 use super::schema::Top;
@@ -14,7 +14,7 @@ use crate::schedule::{Fault, Schedule, Timing};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
-use crate::text::words::{Comments, Word, alike, characters, shell_words, split};
+use crate::text::words::{Comments, Word, characters, lookalike, shell_words, split};
 use memchr::memchr;
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -156,22 +156,20 @@ impl<'a> Crontab<'a> {
             Ok(value) => value,
             Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
         };
-        if let Some((severity, of_value, text)) =
-            habits::variable(name, written, &value, self.manner.timezone.is_some())
-        {
-            let span = match of_value {
-                true => line.span(at, written.trim_end_matches(BLANKS).chars().count()),
-                false => line.span(start, name.len()),
+        let of_value = line.span(at, written.trim_end_matches(BLANKS).chars().count());
+        if let Some(habit) = habits::variable(name, written, &value, self.manner.timezone.is_some()) {
+            let span = match habit.about {
+                About::Name => line.span(start, name.len()),
+                About::Value => of_value,
             };
-            self.tell(severity, span, text);
+            self.tell(habit.severity, span, habit.text);
         }
         match name {
             "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
                 self.manner.timezone = Some(value.clone()).filter(|zone| !zone.is_empty());
                 self.known.clear();
-                let span = line.span(at, written.trim_end_matches(BLANKS).chars().count());
-                let place = Place { source: self.number, span: Some(span) };
+                let place = Place { source: self.number, span: Some(of_value) };
                 self.zones.extend(self.manner.timezone.clone().map(|name| NamedZone { name, place }));
             }
             _ => {}
@@ -281,7 +279,7 @@ impl<'a> Crontab<'a> {
         if self.shell.is_none() && !text.is_empty() && text.bytes().all(is_plain) {
             return Some((Command::Plain(text), name_of_command(text.split_ascii_whitespace())));
         }
-        if let Some((place, message)) = alike(text) {
+        if let Some((place, message)) = lookalike(text) {
             self.tell(Severity::Warning, line.span(at + place, 1), message);
         }
         if let Some(shell) = &self.shell {
@@ -380,7 +378,5 @@ fn single_spaced(written: &str) -> String {
     if memchr(b'\t', bytes).is_none() && !bytes.windows(2).any(doubled) {
         return written.to_owned();
     }
-    let mut text = written.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-    text.shrink_to_fit();
-    text
+    written.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
 }

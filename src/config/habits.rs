@@ -49,12 +49,25 @@ pub fn no_program<'a>(schedule: &str, command: &'a str) -> Option<(&'a str, Stri
     Some((first, format!("'{first}' is taken as the program: {advice}")))
 }
 
-/// What is worth knowing of a variable: how bad it is, whether it is about the value, and what.
-pub fn variable(name: &str, written: &str, value: &str, zone: bool) -> Option<(Severity, bool, String)> {
+/// What is worth knowing of a variable.
+pub struct Habit {
+    pub severity: Severity,
+    pub about: About,
+    pub text: String,
+}
+
+/// Which part of `NAME=value`.
+pub enum About {
+    Name,
+    Value,
+}
+
+/// What is worth knowing of this one. `zone`: CRON_TZ is set above it.
+pub fn variable(name: &str, written: &str, value: &str, zone: bool) -> Option<Habit> {
     const CAPITALS: [&str; 4] = ["SHELL", "CRON_TZ", "PATH", "TZ"];
     if let Some(meant) = CAPITALS.iter().find(|meant| name.eq_ignore_ascii_case(meant) && name != **meant) {
         let text = format!("this is only a variable for the jobs (did you mean '{meant}'?)");
-        return Some((Severity::Warning, false, text));
+        return Some(Habit { severity: Severity::Warning, about: About::Name, text });
     }
     let notice = match name {
         _ if value.is_empty() => return None,
@@ -62,15 +75,16 @@ pub fn variable(name: &str, written: &str, value: &str, zone: bool) -> Option<(S
         "RANDOM_DELAY" | "START_HOURS_RANGE" => "it changes no times",
         "TZ" if !zone => "the zone of the schedules is CRON_TZ",
         "SHELL" if value.contains(BLANKS) => {
-            return Some((
-                Severity::Warning,
-                true,
-                "this is taken as one program's path: it can have no options".into(),
-            ));
+            let text = "this is taken as one program's path: it can have no options".into();
+            return Some(Habit { severity: Severity::Warning, about: About::Value, text });
         }
-        _ => return expanded(written).map(|text| (Severity::Warning, true, text)),
+        _ => {
+            let text = expanded(written)?;
+            return Some(Habit { severity: Severity::Warning, about: About::Value, text });
+        }
     };
-    Some((Severity::Notice, false, format!("this is only a variable for the jobs: {notice}")))
+    let text = format!("this is only a variable for the jobs: {notice}");
+    Some(Habit { severity: Severity::Notice, about: About::Name, text })
 }
 
 /// What a shell would expand in a value.

@@ -50,6 +50,9 @@ fn clash(name: &str, place: Place, first: Place, sources: &[Source], problems: &
     problems.at(sources, place, Severity::Error, message);
 }
 
+/// What the second entry of a name has behind it.
+const SECOND: usize = 2;
+
 /// Names for the entries of a crontab: those that are taken get `-2`, `-3` … in file order.
 pub struct Names {
     /// Names with the number that an entry of that name gets next: all below it are taken, so that ten thousand
@@ -63,9 +66,9 @@ pub struct Names {
 impl Names {
     fn new(taken: Index<'static>) -> Names {
         let mut next = taken;
-        next.values_mut().for_each(|number| *number = FIRST);
-        next.extend([MAIN, WINGMATE].map(|own| (own.into(), FIRST)));
-        Names { next, last: (String::new(), FIRST), made: String::new() }
+        next.values_mut().for_each(|number| *number = SECOND);
+        next.extend([MAIN, WINGMATE].map(|own| (own.into(), SECOND)));
+        Names { next, last: (String::new(), SECOND), made: String::new() }
     }
 
     /// The name of the next entry, whose command would give it this one.
@@ -78,9 +81,9 @@ impl Names {
             let known = self.next.get(name).copied();
             let is_new = known.is_none() && !is_made(name, &self.next);
             if known.is_none() {
-                self.next.insert(name.to_owned().into(), FIRST);
+                self.next.insert(name.to_owned().into(), SECOND);
             }
-            self.last = (name.to_owned(), known.unwrap_or(FIRST));
+            self.last = (name.to_owned(), known.unwrap_or(SECOND));
             if is_new {
                 return name;
             }
@@ -97,13 +100,10 @@ impl Names {
     }
 }
 
-/// The number of the second entry of a name.
-const FIRST: usize = 2;
-
 /// Whether a name was made of another one and a number.
 fn is_made(name: &str, next: &Index<'_>) -> bool {
     let Some((base, digits)) = name.rsplit_once('-') else { return false };
-    let number = digits.parse().ok().filter(|number: &usize| *number >= FIRST && number.to_string() == digits);
+    let number = digits.parse().ok().filter(|number: &usize| *number >= SECOND && number.to_string() == digits);
     number.is_some_and(|number| next.get(base).is_some_and(|next| number < *next))
 }
 

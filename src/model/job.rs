@@ -201,6 +201,8 @@ mod tests {
         assert_eq!(manner.delay("tidy", 60), delays[1]);
         assert_ne!(manner.delay("tidz", 60), delays[1]);
         assert_eq!(Manner::default().delay("tidy", 60), Duration::ZERO);
+        // By another hand, from the words above.
+        assert_eq!(manner.delay("tidy", 1_800_000_000), Duration::from_nanos(38_584_947_507));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::model::moment::Wall;
 use crate::model::table::Table;
 use crate::schedule::stamp::{Stamp, read};
 use crate::schedule::zone::Zone;
-use crate::sys::files::{self, reason};
+use crate::sys::fault::reason_of;
+use crate::sys::files;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,13 +24,14 @@ pub(super) struct LastDue {
 }
 
 impl LastDue {
-    /// In this directory, which is made if only its parent is there.
+    /// In this directory, which is made for the first job if only its parent is there.
     pub(super) fn new(directory: Option<PathBuf>) -> LastDue {
-        if let Some(directory) = &directory {
-            // That it is there already, or can't be made, shows at the first file.
-            let _ = fs::create_dir(directory);
-        }
         LastDue { directory, told: Table::new() }
+    }
+
+    /// Whether this is the directory.
+    pub(super) fn is_in(&self, directory: Option<&Path>) -> bool {
+        self.directory.as_deref() == directory
     }
 
     /// When the job was last due, if that is known; what is wrong, if it should be.
@@ -49,11 +51,17 @@ impl LastDue {
     pub(super) fn keep(&mut self, job: &str, at: Wall) -> Result<(), String> {
         let Some(path) = self.path(job) else { return Ok(()) };
         let text = format!("{}\n", Stamp { at, zone: &Zone::utc() });
-        let Err(error) = replace(&path, &text) else {
+        let written = replace(&path, &text).or_else(|error| match (error.kind(), &self.directory) {
+            (io::ErrorKind::NotFound, Some(directory)) => {
+                fs::create_dir(directory).and_then(|()| replace(&path, &text))
+            }
+            _ => Err(error),
+        });
+        let Err(error) = written else {
             self.told.remove(job);
             return Ok(());
         };
-        let why = format!("cannot write '{}': {}", path.display(), reason(&error));
+        let why = format!("cannot write '{}': {}", path.display(), reason_of(&error));
         match self.told.insert(job.to_owned(), why.clone()) {
             Some(before) if before == why => Ok(()),
             Some(_) | None => Err(format!("{why}; a run that is missed now won't be made up for")),
@@ -119,6 +127,7 @@ mod tests {
         let directory = Directory::new("corrupt");
         let mut last_due = LastDue::new(Some(directory.0.clone()));
         let path = directory.0.join("tidy");
+        fs::create_dir(&directory.0).unwrap();
         for corrupt in
             ["", "\n", "yesterday\n", "2027-01-15T08:00", "2027-01-15T08:00:00Z 1\n", "\u{0}\n", &"9".repeat(99)]
         {
@@ -137,7 +146,7 @@ mod tests {
         let mut last_due = LastDue::new(Some(directory.0.join("not/there")));
         let at = Wall::from_seconds(60);
         let told = last_due.keep("tidy", at).unwrap_err();
-        assert!(told.contains("not/there/tidy': No such file or directory; a run that is missed"), "{told}");
+        assert!(told.contains("not/there/tidy': no such file or directory; a run that is missed"), "{told}");
         assert_eq!(last_due.keep("tidy", at), Ok(()), "said already");
         assert!(last_due.keep("other", at).is_err(), "of another job");
         fs::create_dir_all(directory.0.join("not/there")).unwrap();
@@ -151,6 +160,7 @@ mod tests {
         let directory = Directory::new("link");
         let mut last_due = LastDue::new(Some(directory.0.clone()));
         let target = directory.0.join("target");
+        fs::create_dir(&directory.0).unwrap();
         fs::write(&target, "mine").unwrap();
         symlink(&target, directory.0.join("tidy")).unwrap();
         symlink(&target, directory.0.join(".other")).unwrap();

@@ -48,8 +48,12 @@ impl Loop {
         });
         match planned {
             Ok((plan, local)) => {
+                let elsewhere = !self.last_due.is_in(state.as_deref());
                 self.last_due = LastDue::new(state);
                 self.supervisor.reload(plan, now);
+                if elsewhere {
+                    self.supervisor.remember_all(now);
+                }
                 self.outputs.set_settings(log);
                 self.outputs.set_zone(boot::offset(local));
                 self.name_units(now);

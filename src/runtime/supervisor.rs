@@ -1,8 +1,7 @@
 //! ★ The loop: waits for descriptors and deadlines, turns them into events, performs the actions that follow.
 //!
 //! One thread, no tick, no sleep. `now` is read once a turn. What a turn's actions answer (a launch's pid, a failed
-//! step) is taken in the same turn, until there is nothing more to do, or too much at once: then the rest comes with the
-//! next turn, which follows without a wait.
+//! step) is taken in the same turn, until there is nothing more to do.
 
 use super::adoption::Adoption;
 use super::boot::Options;
@@ -152,18 +151,12 @@ impl Loop {
         self.expire_adoptions(now);
         self.expire_mains(now);
         self.go_on_probing(None, now);
-        let mut turned = false;
         loop {
             // What an action has written may have let some output through that waited for its turn.
             self.take_met();
             for event in std::mem::take(&mut self.events) {
                 self.supervisor.handle(event, now);
             }
-            if turned && self.supervisor.has_more() {
-                // What has happened meanwhile comes first.
-                return self.arm();
-            }
-            turned = true;
             self.supervisor.turn(now);
             let actions = self.supervisor.take_actions();
             if actions.is_empty() {

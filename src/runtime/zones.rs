@@ -155,9 +155,8 @@ impl Zones {
 
     /// What there are files for, and what is built in; for suggestions only.
     fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
+        let mut names = iana::names();
         list(&self.directory, "", DEEPEST, &mut names);
-        names.extend(iana::names());
         names.sort_unstable();
         names
     }

@@ -104,9 +104,7 @@ fn days(text: &mut String, expression: &Expression) -> Option<()> {
     let (by_month, by_week) = if both || by_month && by_week { (by_month, by_week) } else { (false, false) };
     let months = match u64::from(expression.months) {
         ALL_MONTHS => None,
-        months => {
-            Some(list("month", months, |month| MONTHS.get(month).copied().unwrap_or_default().to_owned(), "and")?)
-        }
+        months => Some(list("month", months, &|month| MONTHS.get(month).copied().unwrap_or_default().to_owned())?),
     };
     let counted = expression.last_weekdays != 0 || expression.nth_weekdays != [0; 5];
     match (by_month, by_week) {
@@ -135,7 +133,7 @@ fn days(text: &mut String, expression: &Expression) -> Option<()> {
 fn days_of_month(expression: &Expression) -> Option<String> {
     let mut parts = Vec::new();
     if expression.days != 0 {
-        parts.push(list("day", u64::from(expression.days), |day| format!("the {}", Ordinal(day)), "and")?);
+        parts.push(list("day", u64::from(expression.days), &|day| format!("the {}", Ordinal(day)))?);
     }
     if expression.has(LAST_DAY) {
         parts.push("the last day".into());
@@ -172,17 +170,17 @@ fn weekdays(expression: &Expression, plural: &str, and: &str) -> Option<String> 
 /// `minute 5`, `minutes 0, 10 and 20–25`, `every 2nd minute from 1 to 59`.
 fn numbers(noun: &str, bits: u64) -> Option<String> {
     let plural = if bits.count_ones() == 1 { "" } else { "s" };
-    let list = list(noun, bits, |number| number.to_string(), "and")?;
+    let list = list(noun, bits, &|number| number.to_string())?;
     Some(if list.starts_with("every") { list } else { format!("{noun}{plural} {list}") })
 }
 
 /// The values by name, or by their step if they are many.
-fn list(noun: &str, bits: u64, name: impl Fn(usize) -> String, and: &str) -> Option<String> {
+fn list(noun: &str, bits: u64, name: &dyn Fn(usize) -> String) -> Option<String> {
     if let Some(step) = step(bits).filter(|step| *step > 1 && bits.count_ones() > MOST_SINGLE) {
         let (first, last) = (bits.trailing_zeros() as usize, 63 - bits.leading_zeros() as usize);
         return Some(format!("every {} {noun} from {} to {}", Ordinal(step as usize), name(first), name(last)));
     }
-    places(bits, &name, and)
+    places(bits, name, "and")
 }
 
 /// Runs of three or more by their ends, others one by one.

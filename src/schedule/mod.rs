@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! text ── fields ──▶ Expression ── step (saffron) ──▶ civil times ── next + zone ──▶ instants ── queue
+//!   └─ fault, slips: what is wrong       └─ describe: in English             └─ of a file, iana's, or a POSIX string
 //! ```
 
 pub mod civil;

@@ -1,4 +1,5 @@
-//! One cron job's machine: its runs under way (`run`), and those that are to come sooner than its schedule says.
+//! One cron job's machine: it decides on its runs under way (`run`), and on those that are to come sooner than its
+//! schedule says. What it knows of them: `activity`.
 //!
 //! ```text
 //!        ┌─▶ Put off (jitter) ──┐   ┌──────── retry's delay ◀───────┐
@@ -13,15 +14,17 @@
 //!   `replace`, after it has been stopped, its retries included.
 //! - While a dependency isn't up, a run by the schedule is skipped; one at start, a made-up one or a retry waits.
 //! - A run fails by its exit, its timeout or its launch. A launch for which there was nothing to start it with (processes,
-//!   descriptors, memory) is no failure: it is tried again, and the next runs are skipped until it has come through. The shutdown, or the next run, fails nobody: what they stop is
-//!   not tried again and decides nothing.
+//!   descriptors, memory) is no failure: it is tried again, and the next runs are skipped until it has come through. The
+//!   shutdown, or the next run, fails nobody: what they stop is not tried again and decides nothing.
 //! - It has failed for good when no retry is left.
 
 use super::action::{Action, Due, Part};
+use super::activity::{Activity, Coming, When};
 use super::backoff;
 use super::event::{Fault, FaultKind};
 use super::run::{Errand, Origin, Outcome, Run, Why};
 use super::standing::End;
+use super::waiting::Unmet;
 use crate::model::exit::Exit;
 use crate::model::job::{JobSpec, Manner, Missed, Overlap};
 use crate::model::moment::{Mono, Now, Spoken, Wall};
@@ -30,7 +33,6 @@ use crate::model::service::Backoff;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
 use crate::schedule::Timing;
-use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -40,94 +42,6 @@ pub struct Job {
     pub spec: JobSpec,
     pub timing: Rc<Timing>,
     activity: Option<Box<Activity>>,
-}
-
-/// What a job does, and has done.
-#[derive(Debug)]
-pub struct Activity {
-    unit: UnitId,
-    life: Life,
-    pub counts: Counts,
-    pub last: Last,
-    /// The last time of its schedule that it was due for.
-    last_moment: Option<Wall>,
-    runs: Vec<Run>,
-    coming: Vec<Coming>,
-    /// Launches since the last one that succeeded for which there was nothing to start a run with.
-    starved_in_a_row: u32,
-    /// Everything is being stopped: nothing is started any more.
-    held: bool,
-    /// A run's time ran out when the shutdown stopped it.
-    overran: bool,
-    /// How a critical job failed for good.
-    end: Option<End>,
-    /// What the run that waits was last said to wait for.
-    told: Option<String>,
-}
-
-/// What a job has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub runs: u32,
-    pub failures: u32,
-    /// Due, and not run: the run before was under way, or a dependency wasn't up.
-    pub skipped: u32,
-    /// Due while wingmate could not run it: the clock was set, the machine slept.
-    pub missed: u32,
-}
-
-/// The last run: when it began, and how the last one that ended did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Last {
-    pub start: Option<Wall>,
-    pub took: Option<Duration>,
-    pub exit: Option<Exit>,
-}
-
-/// A run that is to come.
-#[derive(Debug)]
-struct Coming {
-    errand: Errand,
-    when: When,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum When {
-    /// Not before that: jitter, a retry's delay, nothing to start it with.
-    At(Mono),
-    /// As soon as its dependencies are up.
-    ToLookAt,
-    /// As soon as the runs before it are gone.
-    Behind,
-}
-
-/// What a unit lacks of what it depends on; shown as what it waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unmet {
-    /// These aren't up yet.
-    Yet(String),
-    /// This one doesn't come up by itself any more, and why.
-    Never(String),
-}
-
-impl Unmet {
-    /// Why a run that is due is skipped.
-    fn reason(&self) -> String {
-        match self {
-            Unmet::Yet(names) if names.contains(',') => format!("dependencies {names} aren't up"),
-            Unmet::Yet(name) => format!("dependency {name} isn't up"),
-            Unmet::Never(why) => why.clone(),
-        }
-    }
-}
-
-impl fmt::Display for Unmet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unmet::Yet(names) => write!(f, "for {names}"),
-            Unmet::Never(why) => f.write_str(why),
-        }
-    }
 }
 
 impl Job {
@@ -169,30 +83,37 @@ impl Job {
     pub fn due(&mut self, unit: UnitId, errand: Errand, now: Mono) {
         let delay = self.spec.manner.delay(self.spec.name(), errand.moment.seconds());
         let when = if delay.is_zero() { When::ToLookAt } else { When::At(now + delay) };
-        self.activity(unit).coming.push(Coming { errand, when });
+        self.activity(unit).expect(errand, when);
     }
 
-    /// When it was last due is kept, where that was asked for.
+    /// When it was last due is kept, where that was asked for. Not while a made-up run is still to come: should that
+    /// not come any more, it is made up for at the next start.
     pub fn remember(&self, unit: UnitId, at: Wall, actions: &mut Vec<Action>) {
-        if self.spec.manner.missed == Missed::Once {
+        let is_made_up = |coming: &Coming| coming.errand.is_first_of(Origin::MadeUp);
+        let owes = || self.shown().is_some_and(|activity| activity.coming.iter().any(is_made_up));
+        if self.spec.manner.missed == Missed::Once && !owes() {
             actions.push(Action::Remember { unit, at });
         }
     }
 
     /// Whether a run waits for nothing but a look at its dependencies.
     pub fn is_due(&self) -> bool {
-        self.shown().is_some_and(|activity| activity.coming.iter().any(|coming| coming.when == When::ToLookAt))
+        self.shown().is_some_and(Activity::is_due)
     }
 
     /// Starts what is due, unless something is missing to it.
     pub fn look(&mut self, unmet: Option<&Unmet>, now: Mono, actions: &mut Vec<Action>) {
-        let by_schedule = |errand: &Errand| errand.origin == Origin::Clock && errand.tries == 0;
+        let goes = |coming: &Coming| {
+            coming.when == When::ToLookAt && (unmet.is_none() || coming.errand.is_first_of(Origin::Clock))
+        };
         loop {
             let Some(activity) = &mut self.activity else { return };
-            let goes =
-                |coming: &Coming| coming.when == When::ToLookAt && (unmet.is_none() || by_schedule(&coming.errand));
-            let Some(place) = activity.coming.iter().position(goes) else { break };
-            let errand = activity.coming.remove(place).errand;
+            let Some(errand) = activity.take(goes) else { break };
+            let (unit, last) = (activity.unit, activity.last_moment);
+            if errand.is_first_of(Origin::MadeUp) {
+                // Its schedule may have come meanwhile.
+                self.remember(unit, last.map_or(errand.moment, |last| last.max(errand.moment)), actions);
+            }
             match unmet {
                 None => self.go(errand, now, actions),
                 Some(unmet) => self.skip(format!("skipped: {}", unmet.reason()), actions),
@@ -224,9 +145,12 @@ impl Job {
             Overlap::Allow => self.launch(errand, actions),
             // What it tries again has left something that is still to go.
             Overlap::Skip | Overlap::Replace if is_retry => {
-                activity.coming.push(Coming { errand, when: When::Behind });
+                activity.expect(errand, When::Behind);
             }
-            Overlap::Skip => self.skip("skipped: the run before is still under way".to_owned(), actions),
+            Overlap::Skip => {
+                let still = if activity.runs.is_empty() { "to be tried again" } else { "under way" };
+                self.skip(format!("skipped: the run before is still {still}"), actions);
+            }
             Overlap::Replace => self.replace(errand, now, actions),
         }
     }
@@ -243,12 +167,11 @@ impl Job {
         if activity.runs.is_empty() {
             return self.launch(errand, actions);
         }
-        activity.coming.push(Coming { errand, when: When::Behind });
-        let stopped: Vec<Pid> = activity.runs.iter().filter(|run| run.is_running()).filter_map(pid_of).collect();
-        for run in &mut activity.runs {
-            if run.is_running() {
-                run.stop(activity.unit, Why::Replaced, Duration::MAX, now, actions);
-            }
+        activity.expect(errand, When::Behind);
+        let mut stopped = Vec::new();
+        for run in activity.runs.iter_mut().filter(|run| run.is_running()) {
+            stopped.extend(run.process().map(|(pid, _)| pid));
+            run.stop(activity.unit, Why::Replaced, Duration::MAX, now, actions);
         }
         for pid in stopped {
             let text = format!("stopping the run before (pid {pid}): the next is due");
@@ -269,11 +192,9 @@ impl Job {
         let Some(activity) = &mut self.activity else { return };
         activity.life = activity.life.next();
         let (unit, life) = (activity.unit, activity.life);
+        activity.runs.reserve_exact(1);
         activity.runs.push(Run::new(life, errand, manner));
         actions.push(Action::Launch { unit, life, part: Part::Program, due: Some(due) });
-        if errand.origin == Origin::MadeUp && errand.tries == 0 {
-            self.remember(unit, errand.moment, actions);
-        }
     }
 
     /// The program runs.
@@ -303,12 +224,13 @@ impl Job {
         if fault.kind == FaultKind::Exhausted && !activity.held {
             activity.starved_in_a_row = activity.starved_in_a_row.saturating_add(1);
             let delay = backoff::after(activity.starved_in_a_row, Backoff::default());
-            activity.coming.push(Coming { errand: run.errand, when: When::At(now + delay) });
+            activity.expect(run.errand, When::At(now + delay));
             let text = format!("{}; tried again in {}", fault.text, Spoken(delay));
             self.say(actions, Level::Warn, text, None, None);
             return self.go_on(actions);
         }
         activity.counts.runs = activity.counts.runs.saturating_add(1);
+        (activity.last.exit, activity.last.took) = (Some(Exit::Code(fault.kind.status())), None);
         let retry = self.failed(run.errand, &run.manner, End::NeverStarted(fault.clone()), now);
         let text = format!("{}{retry}", fault.text);
         self.say(actions, Level::Error, text, None, Some(fault.kind.status()));
@@ -368,9 +290,13 @@ impl Job {
         }
         let retries = manner.retries;
         if errand.tries < retries.count {
+            // It was over its time when the next was due, which takes the place of its retries too.
+            if activity.coming.iter().any(|coming| coming.when == When::Behind && coming.errand.tries == 0) {
+                return "; not tried again, the next is due".to_owned();
+            }
             let errand = Errand { tries: errand.tries + 1, ..errand };
             let delay = retries.delay.max(backoff::SPACING);
-            activity.coming.push(Coming { errand, when: When::At(now + delay) });
+            activity.expect(errand, When::At(now + delay));
             return format!("; retry {} of {} in {}", errand.tries, retries.count, Spoken(delay));
         }
         if manner.critical {
@@ -385,9 +311,9 @@ impl Job {
         if !activity.runs.is_empty() {
             return;
         }
-        if let Some(place) = activity.coming.iter().position(|coming| coming.when == When::Behind) {
-            let errand = activity.coming.remove(place).errand;
-            self.launch(errand, actions);
+        match activity.take(|coming| coming.when == When::Behind) {
+            Some(errand) => self.launch(errand, actions),
+            None => activity.rest(),
         }
     }
 
@@ -401,8 +327,7 @@ impl Job {
 
     /// The groups that are awaited, when they may have been emptied by an orphan's end.
     pub fn awaited_groups(&self) -> impl Iterator<Item = (Life, Pid)> {
-        let runs = self.shown().into_iter().flat_map(|activity| &activity.runs);
-        runs.filter_map(|run| run.awaited_group().map(|group| (run.life, group)))
+        self.shown().into_iter().flat_map(Activity::awaited_groups)
     }
 
     /// Its runs are to stop within `limit`.
@@ -446,19 +371,14 @@ impl Job {
         self.shown()?.end.as_ref()
     }
 
-    /// The last time of its schedule that it was due for: a clock that is set back doesn't bring it again.
+    /// The last time of its schedule that it was due for.
     pub fn last_moment(&self) -> Option<Wall> {
         self.shown()?.last_moment
     }
 
     /// When it has something to do (its schedule aside).
     pub fn deadline(&self) -> Option<Mono> {
-        let activity = self.shown()?;
-        let coming = activity.coming.iter().filter_map(|coming| match coming.when {
-            When::At(at) => Some(at),
-            When::ToLookAt | When::Behind => None,
-        });
-        activity.runs.iter().filter_map(Run::deadline).chain(coming).min()
+        self.shown()?.deadline()
     }
 
     /// Does what is due.
@@ -486,21 +406,12 @@ impl Job {
 
     /// Whether no run is under way and none is to come sooner than the schedule says.
     pub fn is_down(&self) -> bool {
-        self.shown().is_none_or(|activity| activity.runs.is_empty() && activity.coming.is_empty())
+        self.shown().is_none_or(Activity::is_down)
     }
 
     /// The state's name, as the log and the status table have it.
     pub fn state_name(&self) -> &'static str {
-        let Some(activity) = self.shown() else { return "idle" };
-        match (activity.runs.last(), activity.coming.first()) {
-            _ if activity.runs.iter().any(Run::is_running) => "running",
-            (Some(run), _) if run.is_starting() => "starting",
-            (Some(_), _) => "stopping",
-            (None, Some(Coming { errand: Errand { tries: 1.., .. }, .. })) => "backoff",
-            (None, Some(_)) if activity.starved_in_a_row > 0 => "backoff",
-            (None, Some(_)) => "waiting",
-            (None, None) => "idle",
-        }
+        self.shown().map_or("idle", Activity::state_name)
     }
 
     /// What it does and has done, if it was ever due.
@@ -514,22 +425,7 @@ impl Job {
     }
 
     fn activity(&mut self, unit: UnitId) -> &mut Activity {
-        self.activity.get_or_insert_with(|| {
-            Box::new(Activity {
-                unit,
-                life: Life::default(),
-                counts: Counts::default(),
-                last: Last::default(),
-                last_moment: None,
-                runs: Vec::new(),
-                coming: Vec::new(),
-                starved_in_a_row: 0,
-                held: false,
-                overran: false,
-                end: None,
-                told: None,
-            })
-        })
+        self.activity.get_or_insert_with(|| Box::new(Activity::new(unit)))
     }
 
     fn stamp(&self, at: Wall) -> String {
@@ -540,20 +436,4 @@ impl Job {
         let (unit, state) = (Some(self.spec.name().to_owned()), Some(self.state_name()));
         actions.push(Action::Say(Note { level, unit, text, pid, status, state }));
     }
-}
-
-impl Activity {
-    /// The process of the latest run that has one, and since when.
-    pub fn latest(&self) -> Option<(Pid, Mono)> {
-        self.runs.iter().rev().find_map(Run::process)
-    }
-
-    /// What the run that waits waits for.
-    pub fn waits(&self) -> Option<&str> {
-        self.told.as_deref()
-    }
-}
-
-fn pid_of(run: &Run) -> Option<Pid> {
-    run.process().map(|(pid, _)| pid)
 }

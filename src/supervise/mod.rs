@@ -5,6 +5,7 @@
 //! is to be done, in order. Given any event in any state it does something sane.
 
 pub mod action;
+mod activity;
 pub mod adoption;
 pub mod backoff;
 pub mod daemon;
@@ -18,6 +19,7 @@ mod judging;
 pub mod main_command;
 mod observed;
 pub mod proxy;
+mod queries;
 mod reload;
 pub mod run;
 #[cfg(test)]
@@ -42,17 +44,16 @@ mod watch;
 mod world;
 
 use crate::model::command::ProcessSpec;
-use crate::model::exit::Exit;
 use crate::model::job::JobSpec;
 use crate::model::moment::{Boot, Mono, Now, Wall};
 use crate::model::note::Note;
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
-use crate::model::signal::{Rewrite, Signal};
-use crate::model::unit::{Life, MAIN, Pid, UnitId};
+use crate::model::signal::Rewrite;
+use crate::model::unit::UnitId;
 use crate::schedule::Timing;
 use crate::schedule::queue::Queue;
-use action::{Action, Part};
+use action::Action;
 use event::Event;
 use graph::Graph;
 use job::Job;
@@ -62,13 +63,12 @@ use run::Errand;
 use service::Service;
 use shutdown::Shutdown;
 use state::Death;
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
 use unit::{Milestone, Unit};
+use waiting::Pace;
 
 /// What is to be supervised.
 #[derive(Debug, Default)]
@@ -100,10 +100,9 @@ pub struct Supervisor {
     units: Vec<Unit>,
     main: Option<UnitId>,
     graph: Graph,
-    /// Services that wait and whose dependencies are to be looked at.
+    /// Units that wait and whose dependencies are to be looked at.
     to_look: VecDeque<UnitId>,
-    /// Jobs of which a run is due, and which have to be looked at a few at a time.
-    due_jobs: VecDeque<UnitId>,
+    pace: Pace,
     queue: Queue,
     /// Runs of jobs that are due when wingmate starts.
     at_start: Vec<(UnitId, Errand)>,
@@ -121,6 +120,8 @@ pub struct Supervisor {
     look_again: bool,
     /// Some unit has come up, gone down or ended since it was looked whether all are up.
     moved: bool,
+    /// A critical job that has failed for good. Kept, for nobody looks at ten thousand in each turn.
+    failed_job: Option<UnitId>,
     /// Wingmate's own manager was told that all is up.
     announced: bool,
     began: Mono,
@@ -138,7 +139,7 @@ impl Supervisor {
             main: None,
             graph: Graph::default(),
             to_look: VecDeque::new(),
-            due_jobs: VecDeque::new(),
+            pace: Pace::default(),
             queue: Queue::new(now.boot),
             at_start: Vec::new(),
             unknown: Vec::new(),
@@ -151,6 +152,7 @@ impl Supervisor {
             renewals: Vec::new(),
             look_again: false,
             moved: false,
+            failed_job: None,
             announced: false,
             began: now.mono,
             begun: false,
@@ -289,13 +291,8 @@ impl Supervisor {
     /// When `turn` has something to do, by CLOCK_MONOTONIC.
     pub fn next_deadline(&self) -> Option<Mono> {
         let plan = self.shutdown.as_ref().map(Shutdown::next);
-        let at_once = self.has_more().then_some(self.began);
-        self.timers.next().into_iter().chain(plan).chain(at_once).min()
-    }
-
-    /// Whether more jobs are due than one turn looks at: signals, deaths and output come in between.
-    pub fn has_more(&self) -> bool {
-        !self.due_jobs.is_empty() && !self.is_stopping()
+        let pace = if self.is_stopping() { None } else { self.pace.goes_on() };
+        [self.timers.next(), plan, pace].into_iter().flatten().min()
     }
 
     /// When the next run of a job is due, by CLOCK_REALTIME.
@@ -306,95 +303,6 @@ impl Supervisor {
     /// When the next `@every` beat is due, by CLOCK_BOOTTIME.
     pub fn next_beat(&self) -> Option<Boot> {
         if self.shutdown.is_some() { None } else { self.queue.next_boot() }
-    }
-
-    /// The signal that a dead process's group is to get before the process is reaped.
-    pub fn death_signal(&self, unit: UnitId, dead: Pid, exit: Exit) -> Option<Signal> {
-        self.unit(unit)?.service()?.death_signal(dead, exit)
-    }
-
-    /// The group that goes with a unit's process: mostly the one that it leads.
-    pub fn group_of(&self, unit: UnitId, process: Pid) -> Pid {
-        let service = self.unit(unit).and_then(Unit::service);
-        service.and_then(|service| service.group_of(process)).unwrap_or(process)
-    }
-
-    /// The group of a service's main process, where that runs.
-    pub fn group(&self, unit: UnitId) -> Option<Pid> {
-        match self.unit(unit)?.service()?.state {
-            state::State::Running { group, .. } => group,
-            _ => None,
-        }
-    }
-
-    /// Whether everything is being stopped and every program that runs has been told so: then
-    /// [`Supervisor::death_signal`] has nothing for anybody.
-    pub fn expects_every_end(&self) -> bool {
-        self.is_stopping() && !self.services().any(Service::program_runs)
-    }
-
-    /// What a unit's process, or that of a command beside it, is made from.
-    pub fn process(&self, unit: UnitId, part: Part) -> Option<Cow<'_, ProcessSpec>> {
-        let own = match self.unit(unit)? {
-            Unit::Service(service) => &service.spec.process,
-            Unit::Job(job) => return (part == Part::Program).then(|| Cow::Owned(job.spec.process())),
-            Unit::Main(main) => &main.process,
-            Unit::Gone => return None,
-        };
-        let extras = || self.spec(unit).map(ServiceSpec::extras);
-        let (command, identity) = match part {
-            Part::Program => return Some(Cow::Borrowed(own)),
-            Part::StopCommand { .. } => (extras()?.stop_command.as_ref()?, None),
-            Part::PreStart => extras()?.pre_start.as_ref().map(|hook| (&hook.command, hook.identity.as_ref()))?,
-            Part::PostStop => extras()?.post_stop.as_ref().map(|hook| (&hook.command, hook.identity.as_ref()))?,
-        };
-        let mut process = own.clone();
-        process.command.clone_from(command);
-        if let Some(identity) = identity {
-            process.identity = identity.clone();
-        }
-        Some(Cow::Owned(process))
-    }
-
-    /// What a service was asked to be.
-    pub fn spec(&self, unit: UnitId) -> Option<&ServiceSpec> {
-        self.unit(unit)?.service().map(|service| &service.spec)
-    }
-
-    /// The pid file of a service that forks into the background.
-    pub fn pidfile(&self, unit: UnitId) -> Option<&Path> {
-        self.unit(unit)?.service()?.spec.pidfile.as_ref().map(|pidfile| pidfile.path.as_path())
-    }
-
-    /// A daemon of this unit that ended as its starter's child: when the starter goes, its status is ours to have.
-    pub fn unreaped(&self, unit: UnitId) -> Option<(Life, Pid)> {
-        self.unit(unit)?.service()?.unreaped()
-    }
-
-    /// Whether there is a main command.
-    pub fn has_main(&self) -> bool {
-        self.main.is_some()
-    }
-
-    /// Whether it is the main command.
-    pub fn is_main(&self, unit: UnitId) -> bool {
-        matches!(self.unit(unit), Some(Unit::Main(_)))
-    }
-
-    /// Every unit with its name.
-    pub fn names(&self) -> impl Iterator<Item = (UnitId, &str)> {
-        let there = self.table().filter(|(_, machine)| !matches!(machine, Unit::Gone));
-        there.map(|(unit, machine)| (unit, machine.name()))
-    }
-
-    /// Whether the last SIGKILL that could have ended the unit's process was wingmate's own.
-    pub fn sent_kill(&self, unit: UnitId) -> bool {
-        self.unit(unit).is_some_and(Unit::sent_kill)
-    }
-
-    /// When wingmate leaves whatever is left, once it is on its way out.
-    pub fn leaves_at(&self) -> Option<Mono> {
-        self.shutdown.as_ref().map(|shutdown| shutdown.deadline)
     }
 
     fn begin(&mut self, now: Now) {
@@ -414,7 +322,16 @@ impl Supervisor {
         let Some(machine) = self.units.get_mut(unit.0 as usize) else { return };
         let before = machine.milestone();
         act(machine, &mut self.actions);
+        self.has_acted(unit, before);
+    }
+
+    /// Apart from `with`, of which there is one for each act.
+    fn has_acted(&mut self, unit: UnitId, before: Milestone) {
+        let Some(machine) = self.units.get(unit.0 as usize) else { return };
         self.timers.set(unit, machine.deadline());
+        if machine.job().and_then(Job::end).is_some() {
+            self.failed_job.get_or_insert(unit);
+        }
         let after = machine.milestone();
         if before != after {
             self.moved = true;
@@ -464,11 +381,6 @@ impl Supervisor {
 
     fn is_down(&self, unit: UnitId) -> bool {
         self.unit(unit).is_none_or(Unit::is_down)
-    }
-
-    /// Its name.
-    pub fn name(&self, unit: UnitId) -> &str {
-        self.unit(unit).map_or(MAIN, Unit::name)
     }
 
     fn say(&mut self, level: Level, text: String) {

@@ -14,7 +14,7 @@ use super::service::Service;
 use super::standing::Standing;
 use super::unit::Unit;
 use super::{Plan, PlannedJob, Supervisor, number};
-use crate::model::job::{JobSpec, Missed};
+use crate::model::job::JobSpec;
 use crate::model::moment::{Mono, Now};
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
@@ -108,6 +108,15 @@ impl Supervisor {
         self.go_on_reloading(now);
     }
 
+    /// When jobs were last due is to be kept somewhere else from now on.
+    pub fn remember_all(&mut self, now: Now) {
+        for (unit, machine) in (0..).map(number).zip(&self.units) {
+            if let Some(job) = machine.job() {
+                job.remember(unit, now.wall, &mut self.actions);
+            }
+        }
+    }
+
     fn compare_services(&mut self, specs: Vec<ServiceSpec>, reload: &mut Reload) {
         let mut numbers: Table<String, UnitId> =
             Table::from_rows(self.services().map(|service| (service.spec.name.clone(), service.unit())).collect());
@@ -148,16 +157,15 @@ impl Supervisor {
         // By name and all, then by all but the name, then by name alone.
         let (mut going, mut coming) = (left.clone(), Vec::new());
         let mut unchanged = Vec::new();
-        let plan = self.pair(plan, &mut left, name, same, |_, unit, _| unchanged.push(unit));
-        let plan = self.pair(plan, &mut left, deed, same, |supervisor, unit, planned| {
+        let plan = self.pair(plan, &mut left, name, same, &mut |_, unit, _| unchanged.push(unit));
+        let plan = self.pair(plan, &mut left, deed, same, &mut |supervisor, unit, planned| {
             unchanged.push(unit);
             supervisor.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
         });
         told.unchanged += unchanged.len();
         unchanged.sort_unstable();
         going.retain(|unit| unchanged.binary_search(unit).is_err());
-        let any = |_: &Job, _: &PlannedJob| true;
-        let added = self.pair(plan, &mut left, name, any, |supervisor, unit, planned| {
+        let added = self.pair(plan, &mut left, name, |_, _| true, &mut |supervisor, unit, planned| {
             told.changed.push(planned.spec.name().to_owned());
             supervisor.change_job(unit, planned, now);
             coming.push(unit);
@@ -186,8 +194,8 @@ impl Supervisor {
         plan: Vec<PlannedJob>,
         left: &mut Vec<UnitId>,
         key: fn(&JobSpec, &Timing) -> Box<[u8]>,
-        fits: impl Fn(&Job, &PlannedJob) -> bool,
-        mut take: impl FnMut(&mut Supervisor, UnitId, PlannedJob),
+        fits: fn(&Job, &PlannedJob) -> bool,
+        take: &mut dyn FnMut(&mut Supervisor, UnitId, PlannedJob),
     ) -> Vec<PlannedJob> {
         let mut keyed: Vec<(Box<[u8]>, UnitId, bool)> = Vec::with_capacity(left.len());
         for unit in left.iter() {
@@ -219,11 +227,9 @@ impl Supervisor {
     /// A job is another from its next run on.
     fn change_job(&mut self, unit: UnitId, planned: PlannedJob, now: Now) {
         self.with_job(unit, |job, actions| {
-            let kept = job.spec.manner.missed == Missed::Once;
             job.become_another(planned.spec, planned.timing);
-            if !kept {
-                job.remember(unit, now.wall, actions);
-            }
+            // What its schedule of now would have had before isn't missed.
+            job.remember(unit, now.wall, actions);
         });
     }
 
@@ -238,7 +244,7 @@ impl Supervisor {
     /// Does what the reload's plan has come to.
     pub(super) fn go_on_reloading(&mut self, now: Now) {
         if !self.renewals.is_empty() {
-            self.renew_jobs();
+            self.renew_jobs(now);
         }
         let Some(mut reload) = self.reload.take() else { return };
         if self.shutdown.is_some() {
@@ -296,7 +302,7 @@ impl Supervisor {
     }
 
     /// Jobs that have become idle are what they are to be from now on.
-    fn renew_jobs(&mut self) {
+    fn renew_jobs(&mut self, now: Now) {
         let mut waiting = Vec::new();
         for renewal in std::mem::take(&mut self.renewals) {
             if !self.is_down(renewal.unit) {
@@ -307,6 +313,7 @@ impl Supervisor {
                 (Some(planned), Some(Unit::Job(job))) => {
                     job.become_another(planned.spec, planned.timing);
                     self.actions.push(Action::Rename { unit: renewal.unit });
+                    job.remember(renewal.unit, now.wall, &mut self.actions);
                 }
                 (None, _) => self.remove(renewal.unit),
                 (Some(_), _) => {}

@@ -30,6 +30,13 @@ pub struct Errand {
     pub tries: u32,
 }
 
+impl Errand {
+    /// Whether it is for this reason, and was never tried.
+    pub fn is_first_of(&self, origin: Origin) -> bool {
+        self.origin == origin && self.tries == 0
+    }
+}
+
 /// Why a run is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {

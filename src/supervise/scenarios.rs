@@ -5,6 +5,7 @@ mod hooks;
 mod jobs;
 mod readiness;
 mod reload;
+mod succession;
 
 use super::Plan;
 use super::event::{Event, FaultKind};

@@ -1,6 +1,7 @@
 //! What is shown of the units' states: the table that SIGUSR1 puts into the log.
 
-use super::job::{Activity, Job};
+use super::activity::Activity;
+use super::job::Job;
 use super::service::Service;
 use super::standing::{End, Standing};
 use super::{Supervisor, Unit};
@@ -60,7 +61,7 @@ fn job_row(job: &Job, next: Option<Wall>, now: Now) -> [String; 7] {
     let (pid, since) = shown.and_then(Activity::latest).unzip();
     let stamp = |at| job.timing.stamp(at).to_string();
     let parts = [
-        shown.and_then(Activity::waits).map(str::to_owned),
+        shown.and_then(|activity| activity.told.clone()),
         (counts.failures > 0).then(|| format!("{} failed", counts.failures)),
         (counts.skipped > 0).then(|| format!("{} skipped", counts.skipped)),
         (counts.missed > 0).then(|| format!("{} missed", counts.missed)),
@@ -73,7 +74,7 @@ fn job_row(job: &Job, next: Option<Wall>, now: Now) -> [String; 7] {
         job.state_name().to_owned(),
         number(pid),
         since.map_or_else(dash, |since| Spoken(now.mono.since(since)).to_string()),
-        format!("{} runs", counts.runs),
+        format!("{} run{}", counts.runs, if counts.runs == 1 { "" } else { "s" }),
         last.exit.map_or_else(dash, |exit| exit.status().to_string()),
         parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
     ]

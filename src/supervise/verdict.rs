@@ -63,7 +63,8 @@ impl fmt::Display for Reason {
 impl Supervisor {
     /// Looks whether there is a reason to end, or the main command's time has come.
     pub(super) fn look_for_an_end(&mut self, now: Now) {
-        if let Some(reason) = self.critical_end(now.mono).or_else(|| self.main_end()).or_else(|| self.nothing_left()) {
+        let critical = self.critical_end(now.mono).or_else(|| self.critical_job_end());
+        if let Some(reason) = critical.or_else(|| self.main_end()).or_else(|| self.nothing_left()) {
             return self.stop_everything(reason, Signal::TERM, now);
         }
         if let Some((unit, main)) = self.main() {
@@ -78,9 +79,7 @@ impl Supervisor {
     }
 
     fn critical_end(&self, now: Mono) -> Option<Reason> {
-        let Some(service) = self.services().find(|service| service.spec.critical && ended(service)) else {
-            return self.critical_jobs_end();
-        };
+        let service = self.services().find(|service| service.spec.critical && ended(service))?;
         Some(Reason::Critical {
             name: service.spec.name.clone(),
             end: service.last_end.clone()?,
@@ -90,11 +89,9 @@ impl Supervisor {
         })
     }
 
-    fn critical_jobs_end(&self) -> Option<Reason> {
-        self.units
-            .iter()
-            .filter_map(Unit::job)
-            .find_map(|job| Some(Reason::CriticalJob { name: job.spec.name().to_owned(), end: job.end()?.clone() }))
+    fn critical_job_end(&self) -> Option<Reason> {
+        let job = self.unit(self.failed_job?)?.job()?;
+        Some(Reason::CriticalJob { name: job.spec.name().to_owned(), end: job.end()?.clone() })
     }
 
     fn main_end(&self) -> Option<Reason> {

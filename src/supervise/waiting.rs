@@ -1,9 +1,8 @@
-//! How the supervisor lets services wait for others: it looks at the dependencies of those that wait whenever one of
+//! How the supervisor lets units wait for services: it looks at the dependencies of those that wait whenever one of
 //! these moves, and knows who waits in vain.
 
 use super::Supervisor;
 use super::graph::Graph;
-use super::job::{Job, Unmet};
 use super::service::Service;
 use super::standing::Standing;
 use super::unit::{Milestone, Unit};
@@ -11,10 +10,75 @@ use crate::model::moment::Mono;
 use crate::model::service::Condition;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
 
-/// As many jobs are looked at in a turn. A start takes up to some milliseconds on a busy machine, and thousands may be
-/// due in the same second: wingmate would be deaf for as long as that takes, and none that has ended would be reaped.
-const JOBS_A_TURN: usize = 16;
+/// What a unit lacks of what it depends on; shown as what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// These aren't up yet.
+    Yet(String),
+    /// This one doesn't come up by itself any more, and why.
+    Never(String),
+}
+
+impl Unmet {
+    /// Why a run that is due is skipped.
+    pub fn reason(&self) -> String {
+        match self {
+            Unmet::Yet(names) if names.contains(',') => format!("dependencies {names} aren't up"),
+            Unmet::Yet(name) => format!("dependency {name} isn't up"),
+            Unmet::Never(why) => why.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unmet::Yet(names) => write!(f, "for {names}"),
+            Unmet::Never(why) => f.write_str(why),
+        }
+    }
+}
+
+/// How many jobs start before wingmate looks again at what else has happened: each takes a fraction of a millisecond in
+/// which no signal is heard, and ten thousand may be due at once.
+const JOBS_AT_ONCE: u32 = 128;
+
+/// How far the jobs that are due have been started.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// The moment of the loop's turn.
+    turn: Mono,
+    /// How many were looked at in it.
+    looks: u32,
+    /// Some are left for the next.
+    left: bool,
+}
+
+impl Pace {
+    fn begin(&mut self, now: Mono) {
+        if self.turn != now {
+            (self.turn, self.looks) = (now, 0);
+        }
+    }
+
+    fn allows_one(&mut self) -> bool {
+        self.looks += 1;
+        self.looks <= JOBS_AT_ONCE
+    }
+
+    fn left(&mut self, left: bool) {
+        self.left = left;
+    }
+
+    /// When the next ones start: at once, in another turn.
+    pub(super) fn goes_on(&self) -> Option<Mono> {
+        self.left.then(|| self.turn + Duration::from_nanos(1))
+    }
+}
 
 impl Supervisor {
     /// The graph of all units as they are asked for now.
@@ -35,33 +99,31 @@ impl Supervisor {
         graph
     }
 
-    /// Starts those that wait and whose dependencies have come up: all services, and some of the jobs.
+    /// Starts those that wait and whose dependencies have come up.
     pub(super) fn look_at_dependencies(&mut self, now: Mono) {
-        let mut left = JOBS_A_TURN;
-        loop {
-            while let Some(unit) = self.to_look.pop_front() {
-                match self.unit(unit) {
-                    Some(Unit::Service(service)) if service.waits() => self.look(unit, now),
-                    Some(Unit::Job(job)) if job.is_due() => self.due_jobs.push_back(unit),
-                    Some(Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => {}
+        self.pace.begin(now);
+        let mut later = VecDeque::new();
+        while let Some(unit) = self.to_look.pop_front() {
+            match self.unit(unit) {
+                Some(Unit::Service(service)) if service.waits() => {}
+                Some(Unit::Job(job)) if job.is_due() => {
+                    if !self.pace.allows_one() {
+                        later.push_back(unit);
+                        continue;
+                    }
                 }
+                Some(Unit::Service(_) | Unit::Job(_) | Unit::Main(_) | Unit::Gone) | None => continue,
             }
-            let Some(unit) = (left > 0).then(|| self.due_jobs.pop_front()).flatten() else { return };
-            if self.unit(unit).and_then(Unit::job).is_some_and(Job::is_due) {
-                left -= 1;
-                self.look(unit, now);
-            }
+            let unmet = self.unmet(unit);
+            self.with(unit, |machine, actions| match (machine, &unmet) {
+                (Unit::Service(service), Some(unmet)) => service.goes_on_waiting(&unmet.to_string(), actions),
+                (Unit::Service(service), None) => service.dependencies_are_up(now, actions),
+                (Unit::Job(job), unmet) => job.look(unmet.as_ref(), now, actions),
+                (Unit::Main(_) | Unit::Gone, _) => {}
+            });
         }
-    }
-
-    fn look(&mut self, unit: UnitId, now: Mono) {
-        let unmet = self.unmet(unit);
-        self.with(unit, |machine, actions| match (machine, &unmet) {
-            (Unit::Service(service), Some(unmet)) => service.goes_on_waiting(&unmet.to_string(), actions),
-            (Unit::Service(service), None) => service.dependencies_are_up(now, actions),
-            (Unit::Job(job), unmet) => job.look(unmet.as_ref(), now, actions),
-            (Unit::Main(_) | Unit::Gone, _) => {}
-        });
+        self.pace.left(!later.is_empty());
+        self.to_look = later;
     }
 
     /// What a unit waits for, in words; `None`: nothing any more.

@@ -165,15 +165,10 @@ impl World {
     }
 
     fn settle(&mut self, mut events: Vec<Event>) {
-        let mut turned = false;
         loop {
             for event in std::mem::take(&mut events) {
                 self.supervisor.handle(event, self.now);
             }
-            if turned && self.supervisor.has_more() {
-                return;
-            }
-            turned = true;
             self.supervisor.turn(self.now);
             let actions = self.supervisor.take_actions();
             if actions.is_empty() {

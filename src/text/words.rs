@@ -55,7 +55,7 @@ pub fn is_no_blank(c: char) -> bool {
 pub const CURLY: [char; 5] = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}'];
 
 /// The first character outside quotes that looks like a blank or a quote and is none: its byte, and what to say.
-pub fn alike(text: &str) -> Option<(usize, String)> {
+pub fn lookalike(text: &str) -> Option<(usize, String)> {
     if text.is_ascii() {
         return None;
     }

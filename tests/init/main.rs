@@ -17,6 +17,7 @@ mod bare;
 mod children;
 mod cron;
 mod daemons;
+mod jobs;
 mod log;
 mod main_command;
 mod oom;

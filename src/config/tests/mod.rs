@@ -3,6 +3,7 @@
 mod crontab;
 mod defaults;
 mod dependencies;
+mod jobs;
 mod mistakes;
 mod mutations;
 mod process;
