@@ -39,8 +39,8 @@ pub fn read(
         zones,
         manner,
         shared: None,
-        shell: None,
-        known: Index::new(),
+        known: vec![(None, Index::new())],
+        of_zone: 0,
         timings: Vec::new(),
     };
     for (number, bytes) in source.lines() {
@@ -100,6 +100,8 @@ enum NoSchedule {
 enum Command<'a> {
     /// Blanks separate them, and nothing in it means anything else.
     Plain(&'a str),
+    /// All of it is the shell's.
+    Script(&'a str),
     Words(Vec<Cow<'a, str>>),
 }
 
@@ -114,11 +116,12 @@ struct Crontab<'a> {
     manner: Manner,
     /// The same for all entries up to the next such line.
     shared: Option<Rc<Manner>>,
-    shell: Option<String>,
-    /// Those that were read without a remark, for one zone.
+    /// Those that were read without a remark.
     timings: Vec<Rc<Timing>>,
-    /// Their numbers, as they were written.
-    known: Index<'a>,
+    /// Their numbers by zone, and as they were written.
+    known: Vec<(Option<String>, Index<'a>)>,
+    /// Which of `known` are those of the zone that holds here.
+    of_zone: usize,
 }
 
 impl<'a> Crontab<'a> {
@@ -165,10 +168,10 @@ impl<'a> Crontab<'a> {
             self.tell(habit.severity, span, habit.text);
         }
         match name {
-            "SHELL" => self.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
+            "SHELL" => self.manner.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
                 self.manner.timezone = Some(value.clone()).filter(|zone| !zone.is_empty());
-                self.known.clear();
+                self.enter_zone();
                 let place = Place { source: self.number, span: Some(of_value) };
                 self.zones.extend(self.manner.timezone.clone().map(|name| NamedZone { name, place }));
             }
@@ -180,6 +183,15 @@ impl<'a> Crontab<'a> {
         // An empty SHELL or CRON_TZ takes back the one above; any other empty value is one.
         if !(value.is_empty() && matches!(name, "SHELL" | "CRON_TZ")) {
             environ.push((name.into(), value.into()));
+        }
+    }
+
+    /// Another zone holds from here on, maybe not for the first time.
+    fn enter_zone(&mut self) {
+        let zone = &self.manner.timezone;
+        self.of_zone = self.known.iter().position(|(known, _)| known == zone).unwrap_or(self.known.len());
+        if self.of_zone == self.known.len() {
+            self.known.push((zone.clone(), Index::new()));
         }
     }
 
@@ -207,6 +219,7 @@ impl<'a> Crontab<'a> {
         let (name, manner) = (self.names.give(&name), Rc::clone(manner));
         let spec = match command {
             Command::Plain(text) => JobSpec::new(name, text.split_ascii_whitespace().map(OsStr::new), manner),
+            Command::Script(text) => JobSpec::new(name, [OsStr::new(text)].into_iter(), manner),
             Command::Words(words) => JobSpec::new(name, words.iter().map(|word| OsStr::new(&**word)), manner),
         };
         Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: None })
@@ -214,7 +227,7 @@ impl<'a> Crontab<'a> {
 
     /// Whether there is something behind the schedule but a comment.
     fn has_words(&self, text: &str) -> bool {
-        !text.is_empty() && (self.shell.is_some() || !text.starts_with('#'))
+        !text.is_empty() && (self.manner.shell.is_some() || !text.starts_with('#'))
     }
 
     /// Reads a schedule, or says what is wrong with it.
@@ -225,7 +238,8 @@ impl<'a> Crontab<'a> {
         written: &'a str,
         behind: &str,
     ) -> Result<Rc<Timing>, NoSchedule> {
-        if let Some(timing) = self.known.get(written).and_then(|number| self.timings.get(*number)) {
+        let known = self.known.get(self.of_zone).and_then(|(_, known)| known.get(written));
+        if let Some(timing) = known.and_then(|number| self.timings.get(*number)) {
             return Ok(Rc::clone(timing));
         }
         let span = |chars: Range<usize>| {
@@ -236,7 +250,9 @@ impl<'a> Crontab<'a> {
             Ok(parsed) => {
                 let timing = Rc::new(Timing::new(single_spaced(written), parsed.schedule));
                 if parsed.remarks.is_empty() {
-                    self.known.insert(written.into(), self.timings.len());
+                    if let Some((_, known)) = self.known.get_mut(self.of_zone) {
+                        known.insert(written.into(), self.timings.len());
+                    }
                     self.timings.push(Rc::clone(&timing));
                 }
                 for remark in parsed.remarks {
@@ -276,15 +292,16 @@ impl<'a> Crontab<'a> {
         if let Some((first, message)) = no_program {
             self.tell(Severity::Warning, line.span(at, first.chars().count()), message);
         }
-        if self.shell.is_none() && !text.is_empty() && text.bytes().all(is_plain) {
-            return Some((Command::Plain(text), name_of_command(text.split_ascii_whitespace())));
+        let script = self.manner.shell.is_some();
+        let first = text.split_ascii_whitespace().next().unwrap_or_default();
+        if !script && !first.is_empty() && text.bytes().all(is_plain) && !is_assignment(first) {
+            return Some((Command::Plain(text), names::of_command(first)));
         }
         if let Some((place, message)) = lookalike(text) {
             self.tell(Severity::Warning, line.span(at + place, 1), message);
         }
-        if let Some(shell) = &self.shell {
-            let command = || Command::Words(vec![Cow::Owned(shell.clone()), "-c".into(), text.into()]);
-            return (!text.is_empty()).then(|| (command(), name_of_script(text).into()));
+        if script {
+            return (!text.is_empty()).then(|| (Command::Script(text), name_of_script(text, first)));
         }
         let words = match split(text, Comments::Cut) {
             Ok(words) => words,
@@ -320,7 +337,7 @@ impl<'a> Crontab<'a> {
 /// What most commands are made of: it isn't quoted, no shell would read it as something else, and no warning is due.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b' ' | b'\t' | b'/' | b'-' | b'.' | b'_' | b':' | b',' | b'@' | b'+' | b'%')
+        || matches!(byte, b' ' | b'\t' | b'/' | b'-' | b'.' | b'_' | b':' | b',' | b'@' | b'+' | b'%' | b'=')
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -354,7 +371,7 @@ fn end_of_schedule(bytes: &[u8], start: usize) -> usize {
 
 /// Whether a word is `NAME=value`.
 fn is_assignment(word: &str) -> bool {
-    let name = word.split_once('=').map_or("", |(name, _)| name);
+    let name = memchr(b'=', word.as_bytes()).and_then(|end| word.get(..end)).unwrap_or_default();
     name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
@@ -363,12 +380,15 @@ fn name_of_command<'a>(mut words: impl Iterator<Item = &'a str>) -> Cow<'a, str>
     names::of_command(words.find(|word| !is_assignment(word)).unwrap_or_default())
 }
 
-/// A script is the shell's to split; for a name its first word does, however it is quoted.
-fn name_of_script(text: &str) -> String {
-    match split(text, Comments::Kept) {
+/// A script is the shell's to split; for a name its `first` word does, however it is quoted.
+fn name_of_script<'a>(text: &'a str, first: &'a str) -> Cow<'a, str> {
+    if first.bytes().all(is_plain) && !is_assignment(first) {
+        return names::of_command(first);
+    }
+    Cow::Owned(match split(text, Comments::Kept) {
         Ok(words) => name_of_command(words.iter().map(|word| &*word.text)).into_owned(),
         Err(_) => name_of_command(text.split_ascii_whitespace()).into_owned(),
-    }
+    })
 }
 
 /// With one blank between the fields, as it is shown and compared.

@@ -17,11 +17,13 @@ pub struct JobSpec {
     pub manner: Rc<Manner>,
 }
 
-/// How a job is run, its command aside.
+/// How a job is run, its own words aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manner {
     /// Without a command.
     pub process: ProcessSpec,
+    /// The words of the command are this shell's script.
+    pub shell: Option<String>,
     /// The zone, as written; `None`: the one of the settings.
     pub timezone: Option<String>,
     pub stop: StopSpec,
@@ -123,7 +125,12 @@ impl JobSpec {
     }
 
     /// The words of its command.
-    pub fn command(&self) -> impl Iterator<Item = &OsStr> + Clone {
+    pub fn command(&self) -> impl Iterator<Item = &OsStr> {
+        let shell = self.manner.shell.iter().flat_map(|shell| [OsStr::new(shell), OsStr::new("-c")]);
+        shell.chain(self.own_words())
+    }
+
+    fn own_words(&self) -> impl Iterator<Item = &OsStr> {
         let mut rest = self.packed.get(self.behind_name() + 1..).unwrap_or_default();
         std::iter::from_fn(move || {
             let end = memchr(0, rest)?;
