@@ -113,9 +113,8 @@ fn tell(loaded: &Loaded, ok: bool, nothing: bool) -> u8 {
     for (spec, _) in loaded.in_start_order() {
         let _ = writeln!(text, "service {}: {} ({})", spec.name, command(&spec.process), policy(spec));
     }
-    for ((spec, _), timing) in loaded.jobs().zip(&loaded.timings) {
-        let schedule = &timing.schedule;
-        let _ = write!(text, "job {}: {} at {}", spec.name(), command(&spec.process()), timing.text);
+    for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
+        let _ = write!(text, "job {}: {} at {}", spec.name(), command(&spec.process()), spec.schedule());
         if let Some(description) = schedule.describe() {
             let _ = write!(text, ", that is {description}");
         }

@@ -214,15 +214,15 @@ fn jobs(config: &Path, wish: &Wish) -> u8 {
         fail(&APPLET, &format!("there are no cron jobs (looked in {})", loaded.looked_in));
     }
     let mut rows = Vec::with_capacity(loaded.config.jobs.len());
-    for (job, timing) in loaded.config.jobs.iter().zip(&loaded.timings) {
+    for (job, schedule) in loaded.config.jobs.iter().zip(&loaded.schedules) {
         let zone = match zones.of_job(job.manner.timezone.as_deref(), default) {
             Ok(zone) => zone,
             Err(error) => return failed(&error.to_string()),
         };
-        if timing.schedule == Schedule::Reboot {
+        if **schedule == Schedule::Reboot {
             fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name()));
         }
-        rows.push(Row::new(timing.schedule, zone, Some(job.name()), wish));
+        rows.push(Row::new(**schedule, zone, Some(job.name()), wish));
     }
     show(&mut rows, wish)
 }

@@ -41,10 +41,10 @@ pub fn of(loaded: &Loaded, ok: bool, nothing: bool) -> String {
             push_text(&mut json, ",\"health\":", health.as_deref());
             json.push('}');
         }
-        for ((spec, _), timing) in loaded.jobs().zip(&loaded.timings) {
+        for ((spec, _), schedule) in loaded.jobs().zip(&loaded.schedules) {
             push_unit(&mut json, "job", spec.name(), &spec.process());
-            push_text(&mut json, ",\"schedule\":", Some(&timing.text));
-            push_text(&mut json, ",\"description\":", timing.schedule.describe().as_deref());
+            push_text(&mut json, ",\"schedule\":", Some(spec.schedule()));
+            push_text(&mut json, ",\"description\":", schedule.describe().as_deref());
             push_text(&mut json, ",\"timezone\":", zone_of(loaded, spec));
             push_manner(&mut json, &spec.manner);
             json.push('}');

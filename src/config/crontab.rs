@@ -10,7 +10,7 @@ use super::schema::Top;
 use super::{Found, Job, NamedZone, Place};
 use crate::model::job::{JobSpec, Manner};
 use crate::schedule::slips::{Slip, further_fields};
-use crate::schedule::{Fault, Schedule, Timing};
+use crate::schedule::{Fault, Schedule};
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::index::Index;
 use crate::text::source::Source;
@@ -39,9 +39,8 @@ pub fn read(
         zones,
         manner,
         shared: None,
-        known: vec![(None, Index::new())],
-        of_zone: 0,
-        timings: Vec::new(),
+        known: Index::new(),
+        schedules: Vec::new(),
     };
     for (number, bytes) in source.lines() {
         let line = match std::str::from_utf8(bytes) {
@@ -117,11 +116,9 @@ struct Crontab<'a> {
     /// The same for all entries up to the next such line.
     shared: Option<Rc<Manner>>,
     /// Those that were read without a remark.
-    timings: Vec<Rc<Timing>>,
-    /// Their numbers by zone, and as they were written.
-    known: Vec<(Option<String>, Index<'a>)>,
-    /// Which of `known` are those of the zone that holds here.
-    of_zone: usize,
+    schedules: Vec<Rc<Schedule>>,
+    /// Their numbers, as they were written.
+    known: Index<'a>,
 }
 
 impl<'a> Crontab<'a> {
@@ -171,7 +168,6 @@ impl<'a> Crontab<'a> {
             "SHELL" => self.manner.shell = Some(value.clone()).filter(|shell| !shell.is_empty()),
             "CRON_TZ" => {
                 self.manner.timezone = Some(value.clone()).filter(|zone| !zone.is_empty());
-                self.enter_zone();
                 let place = Place { source: self.number, span: Some(of_value) };
                 self.zones.extend(self.manner.timezone.clone().map(|name| NamedZone { name, place }));
             }
@@ -186,43 +182,34 @@ impl<'a> Crontab<'a> {
         }
     }
 
-    /// Another zone holds from here on, maybe not for the first time.
-    fn enter_zone(&mut self) {
-        let zone = &self.manner.timezone;
-        self.of_zone = self.known.iter().position(|(known, _)| known == zone).unwrap_or(self.known.len());
-        if self.of_zone == self.known.len() {
-            self.known.push((zone.clone(), Index::new()));
-        }
-    }
-
     /// A schedule, which begins at `start`, and a command.
     fn entry(&mut self, line: Line<'a>, start: usize) -> Option<Found<Job>> {
         let end = end_of_schedule(line.text.as_bytes(), start);
         let written = line.slice(start..end);
         let at = skip(line.text.as_bytes(), end, is_blank);
         let text = line.slice(at..line.text.len()).trim_end();
-        let timing = match self.schedule(line, start, written, text) {
-            Ok(timing) => Some(timing),
+        let schedule = match self.schedule(line, start, written, text) {
+            Ok(schedule) => Some(schedule),
             Err(NoSchedule::Faulty) => None,
             // A line that is no entry at all has one problem, not two.
             Err(NoSchedule::NoEntry) => return None,
         };
         let Some((command, name)) = self.command(line, at, (written, text)) else {
-            if timing.is_some() && !self.has_words(text) {
+            if schedule.is_some() && !self.has_words(text) {
                 self.tell(Severity::Error, line.span(end, 1), "there is no command behind the schedule");
             }
             return None;
         };
-        let timing = timing?;
+        let (schedule, shown) = (schedule?, single_spaced(written));
         let manner = self.shared.get_or_insert_with(|| Rc::new(self.manner.clone()));
         let place = Place { source: self.number, span: Some(line.span(at, text.chars().count())) };
         let (name, manner) = (self.names.give(&name), Rc::clone(manner));
         let spec = match command {
-            Command::Plain(text) => JobSpec::new(name, text.split_ascii_whitespace().map(OsStr::new), manner),
-            Command::Script(text) => JobSpec::new(name, [OsStr::new(text)].into_iter(), manner),
-            Command::Words(words) => JobSpec::new(name, words.iter().map(|word| OsStr::new(&**word)), manner),
+            Command::Plain(text) => JobSpec::new(name, &shown, text.split_ascii_whitespace().map(OsStr::new), manner),
+            Command::Script(text) => JobSpec::new(name, &shown, [OsStr::new(text)].into_iter(), manner),
+            Command::Words(words) => JobSpec::new(name, &shown, words.iter().map(|word| OsStr::new(&**word)), manner),
         };
-        Some(Found { spec: Job { spec, timing: Some(timing) }, name: place, command: place, marks: None })
+        Some(Found { spec: Job { spec, schedule: Some(schedule) }, name: place, command: place, marks: None })
     }
 
     /// Whether there is something behind the schedule but a comment.
@@ -237,10 +224,9 @@ impl<'a> Crontab<'a> {
         at: usize,
         written: &'a str,
         behind: &str,
-    ) -> Result<Rc<Timing>, NoSchedule> {
-        let known = self.known.get(self.of_zone).and_then(|(_, known)| known.get(written));
-        if let Some(timing) = known.and_then(|number| self.timings.get(*number)) {
-            return Ok(Rc::clone(timing));
+    ) -> Result<Rc<Schedule>, NoSchedule> {
+        if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
+            return Ok(Rc::clone(schedule));
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
@@ -248,17 +234,15 @@ impl<'a> Crontab<'a> {
         };
         let errors = match Schedule::parse(written) {
             Ok(parsed) => {
-                let timing = Rc::new(Timing::new(single_spaced(written), parsed.schedule));
+                let schedule = Rc::new(parsed.schedule);
                 if parsed.remarks.is_empty() {
-                    if let Some((_, known)) = self.known.get_mut(self.of_zone) {
-                        known.insert(written.into(), self.timings.len());
-                    }
-                    self.timings.push(Rc::clone(&timing));
+                    self.known.insert(written.into(), self.schedules.len());
+                    self.schedules.push(Rc::clone(&schedule));
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                return Ok(timing);
+                return Ok(schedule);
             }
             Err(errors) => errors,
         };
@@ -392,11 +376,11 @@ fn name_of_script<'a>(text: &'a str, first: &'a str) -> Cow<'a, str> {
 }
 
 /// With one blank between the fields, as it is shown and compared.
-fn single_spaced(written: &str) -> String {
+fn single_spaced(written: &str) -> Cow<'_, str> {
     let doubled = |two: &[u8]| matches!(two, [b' ' | b'\t', b' ' | b'\t']);
     let bytes = written.as_bytes();
     if memchr(b'\t', bytes).is_none() && !bytes.windows(2).any(doubled) {
-        return written.to_owned();
+        return Cow::Borrowed(written);
     }
-    written.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+    Cow::Owned(written.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
 }

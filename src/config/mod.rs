@@ -27,7 +27,7 @@ mod yaml;
 use crate::model::Config;
 use crate::model::job::JobSpec;
 use crate::model::service::ServiceSpec;
-use crate::schedule::Timing;
+use crate::schedule::Schedule;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 use draft::Marks;
@@ -56,8 +56,8 @@ pub struct Sources {
 pub struct Loaded {
     /// Only to be used unless it [`Loaded::failed`].
     pub config: Config,
-    /// When each of `config.jobs` runs, in the same order.
-    pub timings: Vec<Rc<Timing>>,
+    /// The schedules of `config.jobs`, in the same order: read once, here.
+    pub schedules: Vec<Rc<Schedule>>,
     /// In the order of files and lines.
     pub problems: Vec<Problem>,
     /// Every zone that is named, once for each place: whether it exists is for the caller to find out.
@@ -103,7 +103,7 @@ impl Place {
 /// A job with its schedule, as far as that could be read.
 pub struct Job {
     pub spec: JobSpec,
-    pub timing: Option<Rc<Timing>>,
+    pub schedule: Option<Rc<Schedule>>,
 }
 
 /// A specification and where it came from.
@@ -251,9 +251,9 @@ fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
     loaded.config.services = top.services.into_iter().map(|found| found.spec).collect();
     loaded.config.services.shrink_to_fit();
     // A job without schedule is an error that has been told.
-    top.jobs.retain(|found| found.spec.timing.is_some());
+    top.jobs.retain(|found| found.spec.schedule.is_some());
     loaded.job_places = top.jobs.iter().map(|found| found.command).collect();
-    loaded.timings = top.jobs.iter().filter_map(|found| found.spec.timing.clone()).collect();
+    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule.clone()).collect();
     loaded.config.jobs = top.jobs.into_iter().map(|found| found.spec.spec).collect();
     loaded.config.jobs.shrink_to_fit();
     loaded

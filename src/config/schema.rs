@@ -21,7 +21,7 @@ use crate::model::job::{JobSpec, Missed};
 use crate::model::service::ServiceSpec;
 use crate::model::settings::Settings;
 use crate::model::unit::check_name;
-use crate::schedule::{Schedule, Timing};
+use crate::schedule::Schedule;
 use crate::text::diagnostic::Span;
 use std::ffi::OsString;
 use std::rc::Rc;
@@ -176,11 +176,11 @@ pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
             needs: std::mem::take(&mut unit.needs),
             ..Marks::default()
         };
-        let timing = unit.schedule.take().map(|(text, schedule)| Rc::new(Timing::new(text, schedule)));
+        let (text, schedule) = unit.schedule.take().unzip();
         let (command, manner) = unit.into_manner();
         let words = command.iter().map(OsString::as_os_str);
-        let spec = JobSpec::new(&entry.key, words, Rc::new(manner));
-        top.jobs.push(found(reading, entry, &seen, Job { spec, timing }, marks));
+        let spec = JobSpec::new(&entry.key, text.as_deref().unwrap_or_default(), words, Rc::new(manner));
+        top.jobs.push(found(reading, entry, &seen, Job { spec, schedule: schedule.map(Rc::new) }, marks));
     });
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A job: a process that is run when its schedule says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSpec {
-    /// The name, then the words of the command, each with a NUL behind it, which neither can hold.
+    /// The name, the schedule, then the words of the command, each with a NUL behind it, which none of them can hold.
     packed: Box<[u8]>,
     pub manner: Rc<Manner>,
 }
@@ -104,9 +104,15 @@ impl Default for Retries {
 }
 
 impl JobSpec {
-    /// A job by its own words: what it is called, what it runs, and how. When: `schedule::Timing`.
-    pub fn new<'a>(name: &'a str, command: impl Iterator<Item = &'a OsStr> + Clone, manner: Rc<Manner>) -> JobSpec {
-        let words = || [name.as_bytes()].into_iter().chain(command.clone().map(OsStr::as_bytes));
+    /// A job by its own words: what it is called, when it runs (five fields or a macro, checked by
+    /// `schedule::Schedule::parse`), what it runs, and how.
+    pub fn new<'a>(
+        name: &'a str,
+        schedule: &'a str,
+        command: impl Iterator<Item = &'a OsStr> + Clone,
+        manner: Rc<Manner>,
+    ) -> JobSpec {
+        let words = || [name.as_bytes(), schedule.as_bytes()].into_iter().chain(command.clone().map(OsStr::as_bytes));
         let mut packed = Vec::with_capacity(words().map(|word| word.len() + 1).sum());
         for word in words() {
             packed.extend_from_slice(word);
@@ -115,13 +121,19 @@ impl JobSpec {
         JobSpec { packed: packed.into_boxed_slice(), manner }
     }
 
-    fn behind_name(&self) -> usize {
-        memchr(0, &self.packed).unwrap_or(self.packed.len())
-    }
-
     /// What it is called.
     pub fn name(&self) -> &str {
-        self.packed.get(..self.behind_name()).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        std::str::from_utf8(first(&self.packed).0).unwrap_or_default()
+    }
+
+    /// When it runs, with one blank between the fields.
+    pub fn schedule(&self) -> &str {
+        std::str::from_utf8(first(self.deed()).0).unwrap_or_default()
+    }
+
+    /// All of its own but the name, as a key to compare it by.
+    pub fn deed(&self) -> &[u8] {
+        first(&self.packed).1
     }
 
     /// The words of its command.
@@ -131,11 +143,10 @@ impl JobSpec {
     }
 
     fn own_words(&self) -> impl Iterator<Item = &OsStr> {
-        let mut rest = self.packed.get(self.behind_name() + 1..).unwrap_or_default();
+        let mut rest = first(self.deed()).1;
         std::iter::from_fn(move || {
-            let end = memchr(0, rest)?;
-            let word = rest.get(..end)?;
-            rest = rest.get(end + 1..)?;
+            let (word, behind) = (!rest.is_empty()).then(|| first(rest))?;
+            rest = behind;
             Some(OsStr::from_bytes(word))
         })
     }
@@ -145,11 +156,16 @@ impl JobSpec {
         ProcessSpec { command: self.command().map(OsString::from).collect(), ..self.manner.process.clone() }
     }
 
-    /// Whether it does the same, whatever it is called and whenever it runs.
+    /// Whether it does the same at the same times, whatever it is called.
     pub fn does_the_same(&self, other: &JobSpec) -> bool {
-        let own = |spec: &JobSpec| spec.behind_name();
-        self.packed.get(own(self)..) == other.packed.get(own(other)..) && self.manner == other.manner
+        self.deed() == other.deed() && self.manner == other.manner
     }
+}
+
+/// The first of packed words, and what is behind it.
+fn first(packed: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr(0, packed).unwrap_or(packed.len());
+    (packed.get(..end).unwrap_or_default(), packed.get(end + 1..).unwrap_or_default())
 }
 
 impl Manner {
@@ -178,7 +194,7 @@ mod tests {
     use super::*;
 
     fn spec(name: &str, command: &[&str]) -> JobSpec {
-        JobSpec::new(name, command.iter().map(OsStr::new), Rc::default())
+        JobSpec::new(name, "@hourly", command.iter().map(OsStr::new), Rc::default())
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::model::note::Note;
 use crate::model::service::{ReadyKind, ServiceSpec};
 use crate::model::settings::{Level, LogFormat, LogSettings, Settings};
 use crate::model::signal::{Rewrite, Signal};
-use crate::schedule::Timing;
 use crate::schedule::zone::Zone;
+use crate::schedule::{Schedule, Timing};
 pub use crate::supervise::main_command::Treatment;
 use crate::supervise::{Plan, PlannedJob, Supervisor};
 use crate::sys::descriptors::Spare;
@@ -181,7 +181,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let mut plan = Plan {
         treatment: std::mem::take(&mut options.treatment),
         rewrites: std::mem::take(&mut options.rewrites),
-        ..plan(config, loaded.timings, command, zones)?
+        ..plan(config, loaded.schedules, command, zones)?
     };
     let forgotten = recall(&mut plan.jobs, &last_due);
     let supervisor = Supervisor::new(plan, now);
@@ -242,20 +242,18 @@ fn files_besides(service: &ServiceSpec) -> u64 {
     ready + parts.into_iter().map(u64::from).sum::<u64>()
 }
 
-/// What the supervisor is to do: zones found, the main command in its place. `timings` are the jobs', in order.
+/// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
 pub(super) fn plan(
     config: Config,
-    timings: Vec<Rc<Timing>>,
+    schedules: Vec<Rc<Schedule>>,
     command: Option<Vec<OsString>>,
     zones: &mut Zones,
 ) -> Result<Plan, BootError> {
     let default = config.settings.timezone.as_deref();
     let mut jobs = Vec::with_capacity(config.jobs.len());
-    for (spec, timing) in config.jobs.into_iter().zip(timings) {
-        if !timing.has_zone() {
-            timing.settle(zones.of_job(spec.manner.timezone.as_deref(), default)?);
-        }
-        jobs.push(PlannedJob { spec, timing, last_due: None });
+    for (spec, schedule) in config.jobs.into_iter().zip(schedules) {
+        let zone = zones.of_job(spec.manner.timezone.as_deref(), default)?;
+        jobs.push(PlannedJob { spec, timing: Timing { schedule, zone }, last_due: None });
     }
     let main = command.map(|command| ProcessSpec { command, session: Session::Group, ..ProcessSpec::default() });
     let (shutdown_timeout, shutdown_delay) = (config.settings.shutdown_timeout, config.settings.shutdown_delay);

@@ -44,7 +44,7 @@ impl Loop {
         let (log, timezone) = (config.settings.log, config.settings.timezone.clone());
         let state = config.settings.state.clone();
         let planned = boot::check_files(&config, init::open_files()).and_then(|()| {
-            Ok((boot::plan(config, loaded.timings, None, &mut zones)?, zones.of_job(None, timezone.as_deref())?))
+            Ok((boot::plan(config, loaded.schedules, None, &mut zones)?, zones.of_job(None, timezone.as_deref())?))
         });
         match planned {
             Ok((plan, local)) => {

@@ -24,8 +24,6 @@ pub mod zone;
 use crate::model::moment::Wall;
 pub use expression::Expression;
 pub use fault::{Fault, ScheduleError};
-use stamp::Stamp;
-use std::cell::OnceCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
@@ -49,50 +47,25 @@ impl Schedule {
     }
 }
 
-/// A schedule as jobs have it: many entries of a crontab share one.
-#[derive(Debug, PartialEq, Eq)]
+/// A schedule in its zone. Many entries of a crontab share both.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// As written, with one blank between the fields.
-    pub text: Box<str>,
-    pub schedule: Schedule,
-    /// Where zones are found isn't known where schedules are read.
-    zone: OnceCell<Rc<Zone>>,
+    pub schedule: Rc<Schedule>,
+    pub zone: Rc<Zone>,
 }
 
-static UTC: Zone = Zone::utc();
-
 impl Timing {
-    /// One whose zone is still to be found.
-    pub fn new(text: impl Into<Box<str>>, schedule: Schedule) -> Timing {
-        Timing { text: text.into(), schedule, zone: OnceCell::new() }
-    }
-
-    /// Its zone was found: once, for all that share it ask for the same.
-    pub fn settle(&self, zone: Rc<Zone>) {
-        self.zone.get_or_init(|| zone);
-    }
-
-    /// Whether that has happened.
-    pub fn has_zone(&self) -> bool {
-        self.zone.get().is_some()
-    }
-
-    /// The zone of its times.
-    pub fn zone(&self) -> &Zone {
-        self.zone.get().map_or(&UTC, |zone| zone)
-    }
-
     /// The first time strictly after `after`, if the clock on the wall decides.
     pub fn next(&self, after: Wall) -> Option<Wall> {
-        match &self.schedule {
-            Schedule::Cron(expression) => next::next(expression, self.zone(), after),
+        match &*self.schedule {
+            Schedule::Cron(expression) => next::next(expression, &self.zone, after),
             Schedule::Every(_) | Schedule::Reboot => None,
         }
     }
 
-    /// A moment as it is shown.
-    pub fn stamp(&self, at: Wall) -> Stamp<'_> {
-        Stamp { at, zone: self.zone() }
+    /// Whether it is made of the very same parts, and so surely equal.
+    fn shares(&self, other: &Timing) -> bool {
+        Rc::ptr_eq(&self.schedule, &other.schedule) && Rc::ptr_eq(&self.zone, &other.zone)
     }
 }
 

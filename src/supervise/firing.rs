@@ -10,7 +10,6 @@ use crate::model::unit::UnitId;
 use crate::schedule::Schedule;
 use crate::schedule::next::latest;
 use crate::schedule::queue::{Firing, Known};
-use std::rc::Rc;
 
 impl Supervisor {
     /// The jobs that are there from the start, and what is due at it.
@@ -19,10 +18,10 @@ impl Supervisor {
         let (mut at_start, mut unknown) = (Vec::new(), Vec::new());
         for (unit, job) in numbered() {
             let keeps = job.spec.manner.missed == Missed::Once;
-            let schedule = &job.timing.schedule;
+            let schedule = &*job.timing.schedule;
             let missed = match (schedule, job.last_due) {
                 (Schedule::Cron(expression), Some(last)) if keeps => {
-                    latest(expression, job.timing.zone(), last, now.wall)
+                    latest(expression, &job.timing.zone, last, now.wall)
                 }
                 _ => None,
             };
@@ -33,15 +32,15 @@ impl Supervisor {
             at_start.extend((missed.is_none() && starts).then(|| errand(now.wall, Origin::Start)));
             unknown.extend((keeps && job.last_due.is_none()).then_some(unit));
         }
-        self.queue.insert(numbered().map(|(unit, job)| (unit, &*job.timing)), now);
-        self.units.extend(jobs.into_iter().map(|job| Unit::Job(Box::new(Job::new(job.spec, job.timing)))));
+        self.queue.insert(numbered().map(|(unit, job)| (unit, &job.timing)), now);
+        self.units.extend(jobs.into_iter().map(|job| Unit::Job(Box::new(Job::new(job.spec, job.timing.zone)))));
         (self.at_start, self.unknown) = (at_start, unknown);
     }
 
     /// A job that comes later; it is still to be entered into the queue.
     pub(super) fn add_job(&mut self, job: PlannedJob, now: Now) -> UnitId {
         let unit = self.next_unit();
-        let machine = Job::new(job.spec, job.timing);
+        let machine = Job::new(job.spec, job.timing.zone);
         machine.remember(unit, now.wall, &mut self.actions);
         self.units.push(Unit::Job(Box::new(machine)));
         unit
@@ -75,5 +74,5 @@ impl Supervisor {
 /// What the queue asks of a job.
 fn known(units: &[Unit], job: UnitId) -> Option<Known> {
     let job = units.get(job.0 as usize)?.job()?;
-    Some(Known { timing: Rc::clone(&job.timing), last: job.last_moment() })
+    Some(Known { timing: job.timing()?, last: job.last_moment() })
 }

@@ -32,7 +32,9 @@ use crate::model::note::Note;
 use crate::model::service::Backoff;
 use crate::model::settings::Level;
 use crate::model::unit::{Life, Pid, UnitId};
-use crate::schedule::Timing;
+use crate::schedule::stamp::Stamp;
+use crate::schedule::zone::Zone;
+use crate::schedule::{Schedule, Timing};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -40,19 +42,32 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Job {
     pub spec: JobSpec,
-    pub timing: Rc<Timing>,
+    /// In which its times are told.
+    zone: Rc<Zone>,
     activity: Option<Box<Activity>>,
 }
 
 impl Job {
     /// A job that has never run.
-    pub fn new(spec: JobSpec, timing: Rc<Timing>) -> Job {
-        Job { spec, timing, activity: None }
+    pub fn new(spec: JobSpec, zone: Rc<Zone>) -> Job {
+        Job { spec, zone, activity: None }
     }
 
     /// It is asked to be this from its next run on.
-    pub fn become_another(&mut self, spec: JobSpec, timing: Rc<Timing>) {
-        (self.spec, self.timing) = (spec, timing);
+    pub fn become_another(&mut self, spec: JobSpec, zone: Rc<Zone>) {
+        (self.spec, self.zone) = (spec, zone);
+    }
+
+    /// When it runs. Its schedule is read anew each time: what it means takes four times the room of its text.
+    pub fn timing(&self) -> Option<Timing> {
+        let parsed = Schedule::parse(self.spec.schedule()).ok();
+        debug_assert!(parsed.is_some(), "{:?} was read before", self.spec);
+        Some(Timing { schedule: Rc::new(parsed?.schedule), zone: Rc::clone(&self.zone) })
+    }
+
+    /// Whether it is the same as one that is planned, but for the name.
+    pub fn does_the_same(&self, spec: &JobSpec, zone: &Rc<Zone>) -> bool {
+        self.spec.does_the_same(spec) && self.zone == *zone
     }
 
     /// It is asked to be no more: what runs ends by itself.
@@ -428,8 +443,9 @@ impl Job {
         self.activity.get_or_insert_with(|| Box::new(Activity::new(unit)))
     }
 
-    fn stamp(&self, at: Wall) -> String {
-        self.timing.stamp(at).to_string()
+    /// A moment in its zone.
+    pub fn stamp(&self, at: Wall) -> String {
+        Stamp { at, zone: &self.zone }.to_string()
     }
 
     fn say(&self, actions: &mut Vec<Action>, level: Level, text: String, pid: Option<Pid>, status: Option<u8>) {

@@ -64,7 +64,6 @@ use service::Service;
 use shutdown::Shutdown;
 use state::Death;
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::time::Duration;
 use timers::Timers;
 use unit::{Milestone, Unit};
@@ -88,7 +87,7 @@ pub struct Plan {
 pub struct PlannedJob {
     pub spec: JobSpec,
     /// With its zone.
-    pub timing: Rc<Timing>,
+    pub timing: Timing,
     /// When it was last due before this start, where that is kept.
     pub last_due: Option<Wall>,
 }

@@ -20,7 +20,6 @@ use crate::model::service::ServiceSpec;
 use crate::model::settings::Level;
 use crate::model::table::Table;
 use crate::model::unit::UnitId;
-use crate::schedule::Timing;
 
 /// A reload under way.
 #[derive(Debug, Default)]
@@ -158,7 +157,7 @@ impl Supervisor {
         let (mut going, mut coming) = (left.clone(), Vec::new());
         let mut unchanged = Vec::new();
         let plan = self.pair(plan, &mut left, name, same, &mut |_, unit, _| unchanged.push(unit));
-        let plan = self.pair(plan, &mut left, deed, same, &mut |supervisor, unit, planned| {
+        let plan = self.pair(plan, &mut left, JobSpec::deed, same, &mut |supervisor, unit, planned| {
             unchanged.push(unit);
             supervisor.renewals.push(Renewal { unit, job: Some(Box::new(planned)) });
         });
@@ -167,18 +166,17 @@ impl Supervisor {
         going.retain(|unit| unchanged.binary_search(unit).is_err());
         let added = self.pair(plan, &mut left, name, |_, _| true, &mut |supervisor, unit, planned| {
             told.changed.push(planned.spec.name().to_owned());
+            coming.push((unit, planned.timing.clone()));
             supervisor.change_job(unit, planned, now);
-            coming.push(unit);
         });
         for planned in added {
             told.started.push(planned.spec.name().to_owned());
-            coming.push(self.add_job(planned, now));
+            let timing = planned.timing.clone();
+            coming.push((self.add_job(planned, now), timing));
         }
         // A moment that has passed: `@reboot` was at wingmate's own start.
         self.queue.remove(&going);
-        let units = &self.units;
-        let timing = |unit: &UnitId| units.get(unit.0 as usize)?.job().map(|job| (*unit, &*job.timing));
-        self.queue.insert(coming.iter().filter_map(timing), now);
+        self.queue.insert(coming.iter().map(|(unit, timing)| (*unit, timing)), now);
         for unit in left {
             told.stopped.push(self.name(unit).to_owned());
             self.with_job(unit, |job, _| job.retire());
@@ -193,20 +191,20 @@ impl Supervisor {
         &mut self,
         plan: Vec<PlannedJob>,
         left: &mut Vec<UnitId>,
-        key: fn(&JobSpec, &Timing) -> Box<[u8]>,
+        key: fn(&JobSpec) -> &[u8],
         fits: fn(&Job, &PlannedJob) -> bool,
         take: &mut dyn FnMut(&mut Supervisor, UnitId, PlannedJob),
     ) -> Vec<PlannedJob> {
         let mut keyed: Vec<(Box<[u8]>, UnitId, bool)> = Vec::with_capacity(left.len());
         for unit in left.iter() {
-            keyed.extend(self.job(*unit).map(|job| (key(&job.spec, &job.timing), *unit, false)));
+            keyed.extend(self.job(*unit).map(|job| (key(&job.spec).into(), *unit, false)));
         }
         keyed.sort_unstable();
         let mut alone = Vec::new();
         for planned in plan {
-            let wanted = key(&planned.spec, &planned.timing);
-            let first = keyed.partition_point(|(key, ..)| *key < wanted);
-            let alike = keyed.iter_mut().skip(first).take_while(|(key, ..)| *key == wanted);
+            let wanted = key(&planned.spec);
+            let first = keyed.partition_point(|(key, ..)| **key < *wanted);
+            let alike = keyed.iter_mut().skip(first).take_while(|(key, ..)| **key == *wanted);
             let found = alike
                 .filter(|(_, _, taken)| !taken)
                 .find(|(_, unit, _)| self.job(*unit).is_some_and(|job| fits(job, &planned)));
@@ -227,7 +225,7 @@ impl Supervisor {
     /// A job is another from its next run on.
     fn change_job(&mut self, unit: UnitId, planned: PlannedJob, now: Now) {
         self.with_job(unit, |job, actions| {
-            job.become_another(planned.spec, planned.timing);
+            job.become_another(planned.spec, planned.timing.zone);
             // What its schedule of now would have had before isn't missed.
             job.remember(unit, now.wall, actions);
         });
@@ -311,7 +309,7 @@ impl Supervisor {
             }
             match (renewal.job, self.units.get_mut(renewal.unit.0 as usize)) {
                 (Some(planned), Some(Unit::Job(job))) => {
-                    job.become_another(planned.spec, planned.timing);
+                    job.become_another(planned.spec, planned.timing.zone);
                     self.actions.push(Action::Rename { unit: renewal.unit });
                     job.remember(renewal.unit, now.wall, &mut self.actions);
                 }
@@ -339,15 +337,9 @@ fn starts_again(service: &Service, new: &ServiceSpec) -> bool {
 
 /// Whether they are the same but for their names.
 fn same(job: &Job, planned: &PlannedJob) -> bool {
-    job.spec.does_the_same(&planned.spec) && job.timing == planned.timing
+    job.does_the_same(&planned.spec, &planned.timing.zone)
 }
 
-fn name(spec: &JobSpec, _: &Timing) -> Box<[u8]> {
-    spec.name().as_bytes().into()
-}
-
-/// What a job does, and when, by which it is found under another name.
-fn deed(spec: &JobSpec, timing: &Timing) -> Box<[u8]> {
-    let words = spec.command().flat_map(|word| word.as_encoded_bytes().iter().chain(&[0]));
-    timing.text.as_bytes().iter().chain(words).copied().collect()
+fn name(spec: &JobSpec) -> &[u8] {
+    spec.name().as_bytes()
 }

@@ -59,7 +59,7 @@ fn job_row(job: &Job, next: Option<Wall>, now: Now) -> [String; 7] {
     let shown = job.shown();
     let (counts, last) = shown.map_or_else(Default::default, |activity| (activity.counts, activity.last));
     let (pid, since) = shown.and_then(Activity::latest).unzip();
-    let stamp = |at| job.timing.stamp(at).to_string();
+    let stamp = |at| job.stamp(at);
     let parts = [
         shown.and_then(|activity| activity.told.clone()),
         (counts.failures > 0).then(|| format!("{} failed", counts.failures)),

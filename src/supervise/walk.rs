@@ -15,6 +15,7 @@ use crate::model::service::{
 };
 use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid, UnitId};
+use crate::schedule::zone::Zone;
 use crate::schedule::{Schedule, Timing};
 use std::ffi::OsStr;
 use std::rc::Rc;
@@ -119,7 +120,8 @@ fn job(dice: &mut Dice, index: u64, services: u64) -> PlannedJob {
     if dice.one_in(2) {
         needs.push(Dependency { name: format!("s{}", dice.roll(services)), condition: Condition::Ready });
     }
-    let timing = Timing::new(&*text, Schedule::parse(&text).unwrap().schedule);
+    let schedule = Rc::new(Schedule::parse(&text).unwrap().schedule);
+    let timing = Timing { schedule, zone: Rc::new(Zone::utc()) };
     let stop = StopSpec { signal: (!dice.one_in(3)).then_some(Signal::TERM), ..StopSpec::default() };
     let manner = job::Manner {
         stop,
@@ -133,9 +135,9 @@ fn job(dice: &mut Dice, index: u64, services: u64) -> PlannedJob {
         depends_on: needs,
         ..job::Manner::default()
     };
-    let spec = JobSpec::new(&name, [OsStr::new("job")].into_iter(), Rc::new(manner));
+    let spec = JobSpec::new(&name, &text, [OsStr::new("job")].into_iter(), Rc::new(manner));
     let last_due = dice.one_in(2).then(|| Wall::from_seconds(1_794_990_000));
-    PlannedJob { spec, timing: Rc::new(timing), last_due }
+    PlannedJob { spec, timing, last_due }
 }
 
 fn plan(dice: &mut Dice, main: bool, shutdown_timeout: Duration) -> Plan {

@@ -4,6 +4,8 @@ use super::*;
 use wingmate::config::{self, Fetched, Loaded, Sources, Unread};
 use wingmate::model::moment::Wall;
 use wingmate::schedule::Schedule;
+use wingmate::schedule::next::next;
+use wingmate::schedule::zone::Zone;
 use wingmate::text::source::Source;
 
 /// What crontabs are made of.
@@ -150,11 +152,11 @@ fn judged(name: &str, bytes: &[u8]) -> Loaded {
             what()
         );
     }
-    assert_eq!(loaded.timings.len(), loaded.config.jobs.len());
+    assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
     let now = Wall::from_seconds(1_800_000_000);
-    for timing in &loaded.timings {
-        match timing.schedule {
-            Schedule::Cron(_) => assert!(timing.next(now).is_some_and(|at| at > now)),
+    for schedule in &loaded.schedules {
+        match **schedule {
+            Schedule::Cron(expression) => assert!(next(&expression, &Zone::utc(), now).is_some_and(|at| at > now)),
             Schedule::Every(duration) => assert!(!duration.is_zero()),
             Schedule::Reboot => {}
         }

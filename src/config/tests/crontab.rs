@@ -23,8 +23,7 @@ fn entries_are_read() {
     let text = "\u{feff}# a comment\r\n\r\n  \t\n*/5 * * * * /etc/wingmate/crontab.d/cron1.sh a\\ b 'c d' \"e\\\"f\" # why\r\n\
                 \t0\t0 1,15  * MON-FRI  backup %d\n@Daily x\n@every 1m30s y 5s\n@reboot z";
     let loaded = good(of_crontab(text));
-    let jobs: Vec<(&str, &str)> =
-        loaded.jobs().zip(&loaded.timings).map(|((spec, _), timing)| (spec.name(), &*timing.text)).collect();
+    let jobs: Vec<(&str, &str)> = loaded.jobs().map(|(spec, _)| (spec.name(), spec.schedule())).collect();
     assert_eq!(
         jobs,
         [
@@ -35,7 +34,7 @@ fn entries_are_read() {
             ("z", "@reboot"),
         ]
     );
-    let schedules: Vec<Schedule> = loaded.timings.iter().skip(3).map(|timing| timing.schedule).collect();
+    let schedules: Vec<Schedule> = loaded.schedules.iter().skip(3).map(|schedule| **schedule).collect();
     assert_eq!(schedules, [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot]);
     assert_eq!(
         commands(text),

@@ -69,6 +69,6 @@ pub fn assert_told(make: impl Fn(&str) -> Loaded, table: &[(&str, &[&str])]) {
 /// Asserts that a text holds, and gives what it asks for.
 pub fn good(loaded: Loaded) -> Loaded {
     assert_eq!(told(&loaded), Vec::<String>::new());
-    assert_eq!(loaded.timings.len(), loaded.config.jobs.len());
+    assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
     loaded
 }

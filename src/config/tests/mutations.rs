@@ -111,7 +111,7 @@ fn mutated_files_never_panic() {
             .map(|p| (p.file == "crontab", p.span.map(|span| span.at)))
             .collect();
         assert!(places.is_sorted(), "{places:?}");
-        assert_eq!(loaded.timings.len(), loaded.config.jobs.len());
+        assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
         if !loaded.failed() {
             what_holds(&loaded);
         }

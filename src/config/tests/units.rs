@@ -37,7 +37,7 @@ fn a_file_of_the_earlier_wingmate_works() {
     two.process.command = vec!["sleep".into(), "10".into()];
     assert_eq!(loaded.config.services[1], two);
     let tidy = &loaded.config.jobs[0];
-    assert_eq!((tidy.name(), &*loaded.timings[0].text), ("tidy", "*/5 * * * *"));
+    assert_eq!((tidy.name(), tidy.schedule()), ("tidy", "*/5 * * * *"));
     assert_eq!(tidy.manner.process.environ, [("A".into(), "".into())]);
     assert_eq!(tidy.manner.process.identity.user.as_deref(), Some("1000"));
 }
@@ -80,7 +80,7 @@ fn every_key_is_read() {
         StopSpec { signal: None, timeout: seconds(3_600), group: StopGroup::Group }
     );
     assert_eq!(job.config.jobs[0].manner.timezone.as_deref(), Some("Europe/Berlin"));
-    assert_eq!(job.timings[0].schedule, Schedule::Every(seconds(5)));
+    assert_eq!(*job.schedules[0], Schedule::Every(seconds(5)));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::model::job::{self, JobSpec, Missed, Overlap, Retries};
 use crate::model::moment::Wall;
 use crate::model::service::{Condition, Dependency};
 use crate::model::unit::UnitId;
+use crate::schedule::zone::Zone;
 use crate::schedule::{Schedule, Timing};
 use crate::supervise::PlannedJob;
 use std::ffi::OsStr;
@@ -16,9 +17,10 @@ fn job(name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
 }
 
 fn job_of(command: &str, name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
-    let timing = Timing::new(schedule, Schedule::parse(schedule).unwrap().schedule);
-    let spec = JobSpec::new(name, [OsStr::new(command)].into_iter(), Rc::new(manner));
-    PlannedJob { spec, timing: Rc::new(timing), last_due: None }
+    let zone = Rc::new(Zone::utc());
+    let timing = Timing { schedule: Rc::new(Schedule::parse(schedule).unwrap().schedule), zone };
+    let spec = JobSpec::new(name, schedule, [OsStr::new(command)].into_iter(), Rc::new(manner));
+    PlannedJob { spec, timing, last_due: None }
 }
 
 /// The job `tidy`, alone or beside services: it is the unit behind them.

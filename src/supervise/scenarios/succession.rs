@@ -4,6 +4,7 @@ use super::*;
 use crate::model::job::{self, JobSpec, Missed, Overlap, Retries};
 use crate::model::moment::Wall;
 use crate::model::service::{Condition, Dependency, Probe, Ready, ReadyKind};
+use crate::schedule::zone::Zone;
 use crate::schedule::{Schedule, Timing};
 use crate::supervise::PlannedJob;
 use std::ffi::OsStr;
@@ -11,12 +12,13 @@ use std::rc::Rc;
 
 /// The job of this name beside a service that is ready at once, or after so many seconds.
 fn plan(name: &str, schedule: &str, manner: job::Manner) -> Plan {
-    let timing = Timing::new(schedule, Schedule::parse(schedule).unwrap().schedule);
-    let spec = JobSpec::new(name, [OsStr::new("tidy")].into_iter(), Rc::new(manner));
+    let zone = Rc::new(Zone::utc());
+    let timing = Timing { schedule: Rc::new(Schedule::parse(schedule).unwrap().schedule), zone };
+    let spec = JobSpec::new(name, schedule, [OsStr::new("tidy")].into_iter(), Rc::new(manner));
     let mut db = service("db");
     let kind = ReadyKind::Probe(Probe::File("/x".into()));
     db.extras_mut().ready = Some(Ready { kind, interval: seconds(1.0), timeout: seconds(1e6) });
-    Plan { jobs: vec![PlannedJob { spec, timing: Rc::new(timing), last_due: None }], ..services(vec![db]) }
+    Plan { jobs: vec![PlannedJob { spec, timing, last_due: None }], ..services(vec![db]) }
 }
 
 #[test]
