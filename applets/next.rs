@@ -219,10 +219,10 @@ fn jobs(config: &Path, wish: &Wish) -> u8 {
             Ok(zone) => zone,
             Err(error) => return failed(&error.to_string()),
         };
-        if **schedule == Schedule::Reboot {
+        if *schedule == Schedule::Reboot {
             fail(&APPLET, &format!("{} has no times: it runs once, when wingmate starts", job.name()));
         }
-        rows.push(Row::new(**schedule, zone, Some(job.name()), wish));
+        rows.push(Row::new(*schedule, zone, Some(job.name()), wish));
     }
     show(&mut rows, wish)
 }

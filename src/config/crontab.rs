@@ -116,7 +116,7 @@ struct Crontab<'a> {
     /// The same for all entries up to the next such line.
     shared: Option<Rc<Manner>>,
     /// Those that were read without a remark.
-    schedules: Vec<Rc<Schedule>>,
+    schedules: Vec<Schedule>,
     /// Their numbers, as they were written.
     known: Index<'a>,
 }
@@ -218,15 +218,12 @@ impl<'a> Crontab<'a> {
     }
 
     /// Reads a schedule, or says what is wrong with it.
-    fn schedule(
-        &mut self,
-        line: Line<'a>,
-        at: usize,
-        written: &'a str,
-        behind: &str,
-    ) -> Result<Rc<Schedule>, NoSchedule> {
+    fn schedule(&mut self, line: Line<'a>, at: usize, written: &'a str, behind: &str) -> Result<Schedule, NoSchedule> {
+        if let Some(schedule) = Schedule::plain(written) {
+            return Ok(schedule);
+        }
         if let Some(schedule) = self.known.get(written).and_then(|number| self.schedules.get(*number)) {
-            return Ok(Rc::clone(schedule));
+            return Ok(*schedule);
         }
         let span = |chars: Range<usize>| {
             let start = line.span(at, 0).at.column as usize;
@@ -234,15 +231,14 @@ impl<'a> Crontab<'a> {
         };
         let errors = match Schedule::parse(written) {
             Ok(parsed) => {
-                let schedule = Rc::new(parsed.schedule);
                 if parsed.remarks.is_empty() {
                     self.known.insert(written.into(), self.schedules.len());
-                    self.schedules.push(Rc::clone(&schedule));
+                    self.schedules.push(parsed.schedule);
                 }
                 for remark in parsed.remarks {
                     self.tell(Severity::Warning, span(remark.at), remark.text);
                 }
-                return Ok(schedule);
+                return Ok(parsed.schedule);
             }
             Err(errors) => errors,
         };

@@ -35,7 +35,6 @@ use env_file::EnvFiles;
 pub use env_file::{Fetch, Fetched, Unread};
 use problems::Problems;
 pub use service_dir::{Program, ProgramKind};
-use std::rc::Rc;
 
 /// The files of a configuration, as they were found.
 #[derive(Debug, Default)]
@@ -57,7 +56,7 @@ pub struct Loaded {
     /// Only to be used unless it [`Loaded::failed`].
     pub config: Config,
     /// The schedules of `config.jobs`, in the same order: read once, here.
-    pub schedules: Vec<Rc<Schedule>>,
+    pub schedules: Vec<Schedule>,
     /// In the order of files and lines.
     pub problems: Vec<Problem>,
     /// Every zone that is named, once for each place: whether it exists is for the caller to find out.
@@ -103,7 +102,7 @@ impl Place {
 /// A job with its schedule, as far as that could be read.
 pub struct Job {
     pub spec: JobSpec,
-    pub schedule: Option<Rc<Schedule>>,
+    pub schedule: Option<Schedule>,
 }
 
 /// A specification and where it came from.
@@ -253,7 +252,7 @@ fn loaded(mut top: schema::Top, mut loaded: Loaded) -> Loaded {
     // A job without schedule is an error that has been told.
     top.jobs.retain(|found| found.spec.schedule.is_some());
     loaded.job_places = top.jobs.iter().map(|found| found.command).collect();
-    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule.clone()).collect();
+    loaded.schedules = top.jobs.iter().filter_map(|found| found.spec.schedule).collect();
     loaded.config.jobs = top.jobs.into_iter().map(|found| found.spec.spec).collect();
     loaded.config.jobs.shrink_to_fit();
     loaded

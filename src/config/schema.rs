@@ -180,7 +180,7 @@ pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
         let (command, manner) = unit.into_manner();
         let words = command.iter().map(OsString::as_os_str);
         let spec = JobSpec::new(&entry.key, text.as_deref().unwrap_or_default(), words, Rc::new(manner));
-        top.jobs.push(found(reading, entry, &seen, Job { spec, schedule: schedule.map(Rc::new) }, marks));
+        top.jobs.push(found(reading, entry, &seen, Job { spec, schedule }, marks));
     });
 }
 

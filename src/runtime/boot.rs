@@ -245,7 +245,7 @@ fn files_besides(service: &ServiceSpec) -> u64 {
 /// What the supervisor is to do: zones found, the main command in its place. `schedules` are the jobs', in order.
 pub(super) fn plan(
     config: Config,
-    schedules: Vec<Rc<Schedule>>,
+    schedules: Vec<Schedule>,
     command: Option<Vec<OsString>>,
     zones: &mut Zones,
 ) -> Result<Plan, BootError> {

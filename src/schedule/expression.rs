@@ -6,7 +6,7 @@ use time::Month;
 
 /// What five fields ask for. Made by [`Schedule::parse`](super::Schedule::parse) only, which refuses one that
 /// never fires.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Expression {
     /// Bits 0–59.
     pub(super) minutes: u64,

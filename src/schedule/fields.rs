@@ -6,6 +6,7 @@ use super::expression::{
 use super::fault::{Fault, ScheduleError};
 use super::field::{DAY, FIELDS, HOUR, MINUTE, MONTH, WEEKDAY};
 use super::pieces::{Piece, words};
+use super::plain;
 use super::slips::{self, Slip};
 use super::{Parsed, Remark, Schedule};
 use crate::model::moment::parse_duration;
@@ -27,6 +28,13 @@ const EVERY: &str = "@every";
 const REBOOT: &str = "@reboot";
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<ScheduleError>> {
+    match plain::read(text) {
+        Some(expression) => Ok(Parsed { schedule: Schedule::Cron(expression), remarks: Vec::new() }),
+        None => parse_any(text),
+    }
+}
+
+fn parse_any(text: &str) -> Result<Parsed, Vec<ScheduleError>> {
     let mut reading = Reading { text, expression: Expression::default(), errors: Vec::new(), remarks: Vec::new() };
     let schedule = reading.schedule();
     match schedule {

@@ -69,17 +69,17 @@ impl Queue {
     pub fn insert<'a>(&mut self, jobs: impl Iterator<Item = (UnitId, &'a Timing)>, now: Now) {
         let (mut clocked, mut boot) = (Vec::with_capacity(jobs.size_hint().0), Vec::new());
         for (job, timing) in jobs {
-            match *timing.schedule {
+            match timing.schedule {
                 Schedule::Cron(_) => clocked.push((timing, job)),
                 Schedule::Every(every) => boot.push((next_beat(self.started, every, now.boot), job)),
                 Schedule::Reboot => {}
             }
         }
         // Those that share a timing share its next time, which takes longer to find than they take to sort.
-        clocked.sort_unstable_by_key(|(timing, _)| (Rc::as_ptr(&timing.schedule), Rc::as_ptr(&timing.zone)));
+        clocked.sort_unstable_by_key(|(timing, _)| (timing.schedule, Rc::as_ptr(&timing.zone)));
         let mut found: Option<(&Timing, Wall)> = None;
         let next = |(timing, job): (&'a Timing, UnitId)| {
-            let known = found.filter(|(other, _)| other.shares(timing)).map(|(_, at)| at);
+            let known = found.filter(|(other, _)| other.is_that(timing)).map(|(_, at)| at);
             let at = known.unwrap_or_else(|| timing.next(now.wall).unwrap_or(NEVER));
             found = Some((timing, at));
             (at, job)
@@ -119,14 +119,14 @@ impl Queue {
         let (mut firings, mut wall, mut boot) = (Vec::new(), Vec::new(), Vec::new());
         for (at, job) in self.wall.take_due(now.wall) {
             let Some(Known { timing, .. }) = known(job) else { continue };
-            let Schedule::Cron(expression) = &*timing.schedule else { continue };
+            let Schedule::Cron(expression) = &timing.schedule else { continue };
             let Passed { scheduled, missed } = passed(expression, &timing, at, now.wall);
             firings.push(Firing { job, scheduled, missed });
             wall.push((timing.next(now.wall).unwrap_or(NEVER), job));
         }
         for (_, job) in self.boot.take_due(now.boot) {
             let Some(Known { timing, .. }) = known(job) else { continue };
-            let Schedule::Every(every) = *timing.schedule else { continue };
+            let Schedule::Every(every) = timing.schedule else { continue };
             let coming = next_beat(self.started, every, now.boot);
             // The beat before the coming one, shown by the clock as it is set now.
             let ago = every.saturating_sub(coming.since(now.boot));
@@ -144,7 +144,7 @@ impl Queue {
         let mut sooner = Vec::new();
         for (at, job) in self.wall.iter() {
             let Some(Known { timing, last }) = known(job) else { continue };
-            let Schedule::Cron(expression) = &*timing.schedule else { continue };
+            let Schedule::Cron(expression) = &timing.schedule else { continue };
             let coming = timing.next(counted_from(expression, last, now.wall));
             sooner.extend(coming.filter(|coming| *coming < at).map(|coming| (coming, job)));
         }

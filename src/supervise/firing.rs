@@ -18,7 +18,7 @@ impl Supervisor {
         let (mut at_start, mut unknown) = (Vec::new(), Vec::new());
         for (unit, job) in numbered() {
             let keeps = job.spec.manner.missed == Missed::Once;
-            let schedule = &*job.timing.schedule;
+            let schedule = &job.timing.schedule;
             let missed = match (schedule, job.last_due) {
                 (Schedule::Cron(expression), Some(last)) if keeps => {
                     latest(expression, &job.timing.zone, last, now.wall)

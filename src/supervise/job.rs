@@ -62,7 +62,7 @@ impl Job {
     pub fn timing(&self) -> Option<Timing> {
         let parsed = Schedule::parse(self.spec.schedule()).ok();
         debug_assert!(parsed.is_some(), "{:?} was read before", self.spec);
-        Some(Timing { schedule: Rc::new(parsed?.schedule), zone: Rc::clone(&self.zone) })
+        Some(Timing { schedule: parsed?.schedule, zone: Rc::clone(&self.zone) })
     }
 
     /// Whether it is the same as one that is planned, but for the name.

@@ -120,7 +120,7 @@ fn job(dice: &mut Dice, index: u64, services: u64) -> PlannedJob {
     if dice.one_in(2) {
         needs.push(Dependency { name: format!("s{}", dice.roll(services)), condition: Condition::Ready });
     }
-    let schedule = Rc::new(Schedule::parse(&text).unwrap().schedule);
+    let schedule = Schedule::parse(&text).unwrap().schedule;
     let timing = Timing { schedule, zone: Rc::new(Zone::utc()) };
     let stop = StopSpec { signal: (!dice.one_in(3)).then_some(Signal::TERM), ..StopSpec::default() };
     let manner = job::Manner {

@@ -155,7 +155,7 @@ fn judged(name: &str, bytes: &[u8]) -> Loaded {
     assert_eq!(loaded.schedules.len(), loaded.config.jobs.len());
     let now = Wall::from_seconds(1_800_000_000);
     for schedule in &loaded.schedules {
-        match **schedule {
+        match *schedule {
             Schedule::Cron(expression) => assert!(next(&expression, &Zone::utc(), now).is_some_and(|at| at > now)),
             Schedule::Every(duration) => assert!(!duration.is_zero()),
             Schedule::Reboot => {}

@@ -34,7 +34,7 @@ fn entries_are_read() {
             ("z", "@reboot"),
         ]
     );
-    let schedules: Vec<Schedule> = loaded.schedules.iter().skip(3).map(|schedule| **schedule).collect();
+    let schedules: Vec<Schedule> = loaded.schedules.iter().skip(3).copied().collect();
     assert_eq!(schedules, [Schedule::Every(Duration::from_secs(90)), Schedule::Reboot]);
     assert_eq!(
         commands(text),

@@ -80,7 +80,7 @@ fn every_key_is_read() {
         StopSpec { signal: None, timeout: seconds(3_600), group: StopGroup::Group }
     );
     assert_eq!(job.config.jobs[0].manner.timezone.as_deref(), Some("Europe/Berlin"));
-    assert_eq!(*job.schedules[0], Schedule::Every(seconds(5)));
+    assert_eq!(job.schedules[0], Schedule::Every(seconds(5)));
 }
 
 #[test]

@@ -20,6 +20,28 @@ fn errors(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn plain_ones_are_read_as_all_others_are() {
+    let mut seed = 2027u64;
+    let mut value = |most: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let number = (seed >> 33) % (most + 12);
+        if number > most + 3 { "*".to_owned() } else { number.to_string() }
+    };
+    let mut plain = 0;
+    for _ in 0..20_000 {
+        let text = [60, 24, 31, 12, 7].map(&mut value).join(" ");
+        plain += u32::from(plain::read(&text).is_some());
+        assert_eq!(parse(&text), parse_any(&text), "{text}");
+    }
+    assert!(plain > 5_000, "{plain}");
+    for text in
+        ["", " ", "* * * *", "* * * * * *", "* * * * *  ", "1  * * * *", "+1 * * * *", "é * * * *", "001 * * * *"]
+    {
+        assert_eq!((plain::read(text), parse(text)), (None, parse_any(text)), "{text}");
+    }
+}
+
+#[test]
 fn the_same_is_written_in_many_ways() {
     for (one, other) in [
         ("@hourly", "0 * * * *"),

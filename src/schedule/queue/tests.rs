@@ -33,10 +33,8 @@ impl Jobs {
     }
 
     fn enter(&mut self, jobs: &[(u32, &str)], zone: &Zone, now: Now) {
-        let timing = |text: &str| Timing {
-            schedule: Rc::new(Schedule::parse(text).unwrap().schedule),
-            zone: Rc::new(zone.clone()),
-        };
+        let timing =
+            |text: &str| Timing { schedule: Schedule::parse(text).unwrap().schedule, zone: Rc::new(zone.clone()) };
         let known = jobs.iter().map(|(number, text)| (UnitId(*number), Known { timing: timing(text), last: None }));
         let known: Vec<_> = known.collect();
         self.queue.insert(known.iter().map(|(job, known)| (*job, &known.timing)), now);
@@ -65,7 +63,7 @@ impl Jobs {
 fn jobs_that_share_a_timing_share_its_times_and_no_others() {
     let zone = Rc::new(Zone::utc());
     let timing = |text: &str| {
-        let schedule = Rc::new(Schedule::parse(text).unwrap().schedule);
+        let schedule = Schedule::parse(text).unwrap().schedule;
         Timing { schedule, zone: Rc::clone(&zone) }
     };
     let (noon, one, never) = (timing("0 12 * * *"), timing("0 13 * * *"), timing("@reboot"));

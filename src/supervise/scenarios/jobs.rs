@@ -18,7 +18,7 @@ fn job(name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
 
 fn job_of(command: &str, name: &str, schedule: &str, manner: job::Manner) -> PlannedJob {
     let zone = Rc::new(Zone::utc());
-    let timing = Timing { schedule: Rc::new(Schedule::parse(schedule).unwrap().schedule), zone };
+    let timing = Timing { schedule: Schedule::parse(schedule).unwrap().schedule, zone };
     let spec = JobSpec::new(name, schedule, [OsStr::new(command)].into_iter(), Rc::new(manner));
     PlannedJob { spec, timing, last_due: None }
 }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 /// The job of this name beside a service that is ready at once, or after so many seconds.
 fn plan(name: &str, schedule: &str, manner: job::Manner) -> Plan {
     let zone = Rc::new(Zone::utc());
-    let timing = Timing { schedule: Rc::new(Schedule::parse(schedule).unwrap().schedule), zone };
+    let timing = Timing { schedule: Schedule::parse(schedule).unwrap().schedule, zone };
     let spec = JobSpec::new(name, schedule, [OsStr::new("tidy")].into_iter(), Rc::new(manner));
     let mut db = service("db");
     let kind = ReadyKind::Probe(Probe::File("/x".into()));
