@@ -109,6 +109,15 @@ pub struct Marks {
     pub missed: Option<Place>,
 }
 
+impl Marks {
+    /// Nothing where there is none.
+    pub fn boxed(self) -> Option<Box<Marks>> {
+        let places = [self.autostart, self.restart, self.stdin, self.missed];
+        let none = self.needs.is_empty() && places.iter().all(Option::is_none);
+        (!none).then(|| Box::new(self))
+    }
+}
+
 impl Unit {
     /// One that says nothing yet.
     pub fn new(kind: Kind) -> Unit {

@@ -186,7 +186,7 @@ pub fn jobs(field: &mut Field<'_, '_>, top: &mut Top) {
 
 fn found<T>(reading: &Reading<'_>, entry: &Entry, seen: &Seen, spec: T, marks: Marks) -> Found<T> {
     let command = reading.place(seen.place("command").unwrap_or(entry.span));
-    Found { spec, name: reading.place(entry.span), command, marks: Some(Box::new(marks)) }
+    Found { spec, name: reading.place(entry.span), command, marks: marks.boxed() }
 }
 
 /// A map of names to services or jobs.
