@@ -13,6 +13,7 @@ use crate::model::moment::parse_duration;
 use crate::text::near::nearest;
 use std::fmt::Write;
 use std::ops::Range;
+use std::time::Duration;
 
 /// Macros that stand for five fields.
 const MACROS: [(&str, &str); 7] = [
@@ -48,6 +49,9 @@ fn parse_any(text: &str) -> Result<Parsed, Vec<ScheduleError>> {
 
 /// So many faults of one schedule are told, and so many remarks: each costs a count of the characters before it.
 const MOST: usize = 100;
+
+/// No job is due more often than this, as no service is restarted more often: it would take a whole processor.
+const SHORTEST: Duration = Duration::from_millis(10);
 
 struct Reading<'a> {
     text: &'a str,
@@ -127,7 +131,14 @@ impl<'a> Reading<'a> {
         }
         match parse_duration(written.text) {
             Ok(duration) if duration.is_zero() => self.fault(written, Fault::ZeroDuration),
-            Ok(duration) => Some(Schedule::Every(duration)),
+            Ok(duration) => {
+                if duration < SHORTEST {
+                    let text = format!("{} is shorter than a start takes: it runs each 10ms", written.text);
+                    let at = self.characters(written);
+                    self.remarks.push(Remark { at, text });
+                }
+                Some(Schedule::Every(duration.max(SHORTEST)))
+            }
             Err(error) => self.fault(written, Fault::Duration(error)),
         }
     }

@@ -42,6 +42,19 @@ fn plain_ones_are_read_as_all_others_are() {
 }
 
 #[test]
+fn nothing_is_due_every_moment() {
+    for text in ["1ns", "1us", "9.999ms"] {
+        let parsed = parse(&format!("@every {text}")).unwrap();
+        assert_eq!(parsed.schedule, Schedule::Every(Duration::from_millis(10)), "{text}");
+        let [Remark { at, text: said }] = &parsed.remarks[..] else { panic!("{:?}", parsed.remarks) };
+        assert_eq!(*said, format!("{text} is shorter than a start takes: it runs each 10ms"));
+        assert_eq!(*at, 7..7 + text.len());
+    }
+    let parsed = parse("@every 10ms").unwrap();
+    assert_eq!((parsed.schedule, parsed.remarks), (Schedule::Every(Duration::from_millis(10)), Vec::new()));
+}
+
+#[test]
 fn the_same_is_written_in_many_ways() {
     for (one, other) in [
         ("@hourly", "0 * * * *"),
