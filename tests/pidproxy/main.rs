@@ -3,6 +3,7 @@
 //! The programs are shell scripts. They say what they have come to on stdout, which the proxy passes on, and go on
 //! when a fifo tells them to: nothing here waits for time, except for a time-out that is itself the promise.
 
+#[path = "../world/mod.rs"]
 mod world;
 
 use rustix::process::{Signal, kill_process};
