@@ -7,6 +7,7 @@ use super::step::{Limit, Step};
 use super::strings::{Nul, Strings};
 use crate::model::capability::Capabilities;
 use crate::model::command::{Extras, ProcessSpec, Resource, Rlimit, Session, Variable};
+use crate::model::unit::Pid;
 use memchr::memchr_iter;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub open_files: Option<Limit>,
     /// Whether the child's process group becomes its terminal's foreground one.
     pub foreground: bool,
+    /// The process's parent, with [`Extras::parent_death`]; `None`: outside of our pid namespace.
+    pub parent: Option<Pid>,
 }
 
 /// Who this process is.
@@ -78,7 +81,7 @@ pub enum PlanError {
     NoCommand,
     #[error("a NUL character in {0}")]
     Nul(Place),
-    #[error("cannot keep {0}: wingmate itself lacks it")]
+    #[error("cannot keep {0}: this process lacks it")]
     Lacking(Capabilities),
 }
 
@@ -118,11 +121,15 @@ impl Plan {
         }
         let layers = [context.secrets, spec.environ.as_slice(), context.extra];
         let inherited = environment::inherited(context.environment, &extras.inherit_env);
-        let variables = environment::merge(inherited, target.person.as_ref(), &layers);
+        let person = target.person.as_ref().filter(|_| !extras.keep_home);
+        let variables = environment::merge(inherited, person, &layers);
         let path = environment::get(&variables, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
         let (candidates, envp) = (candidates(program, path)?, assignments(&variables)?);
         let (steps, notices) = steps(spec, context, target)?;
-        Ok(Plan { argv: arguments(&spec.command)?, candidates, searched: is_name(program), envp, steps, notices })
+        let first = extras.argv0.as_ref().unwrap_or(program);
+        let words = std::iter::once(first).chain(spec.command.iter().skip(1));
+        let argv = arguments(words)?;
+        Ok(Plan { argv, candidates, searched: is_name(program), envp, steps, notices })
     }
 
     /// The user and group that the process becomes, if it becomes another user than `ids` say.
@@ -157,6 +164,7 @@ fn steps(spec: &ProcessSpec, context: &Context<'_>, target: Target) -> Result<(V
         steps.push(Step::Directory(cstring(directory.as_os_str().as_bytes(), || Place::Directory)?));
     }
     steps.extend(extras.umask.map(Step::Umask));
+    steps.extend(extras.parent_death.map(|signal| Step::ParentDeath { signal, parent: context.parent }));
     if extras.no_new_privs {
         steps.push(Step::NoNewPrivileges);
     }
@@ -229,10 +237,10 @@ fn is_name(program: &OsStr) -> bool {
     !program.is_empty() && !program.as_bytes().contains(&b'/')
 }
 
-fn arguments(command: &[OsString]) -> Result<Strings, PlanError> {
-    let bytes = command.iter().map(|word| word.len() + 1).sum();
-    let mut arguments = Strings::with_capacity(command.len(), bytes);
-    for word in command {
+fn arguments<'a>(words: impl Iterator<Item = &'a OsString> + Clone) -> Result<Strings, PlanError> {
+    let bytes = words.clone().map(|word| word.len() + 1).sum();
+    let mut arguments = Strings::with_capacity(words.clone().count(), bytes);
+    for word in words {
         arguments.push(&[word.as_bytes()]).map_err(|Nul| PlanError::Nul(Place::Command))?;
     }
     Ok(arguments)
