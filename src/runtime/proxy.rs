@@ -203,6 +203,10 @@ impl<'a> Loop<'a> {
         }
         if pid == self.starter {
             terminal::take_back(pid);
+            if self.daemon.as_ref().is_some_and(|daemon| daemon.pid() != pid) {
+                // Whom the starter has reaped ended before it, whichever is told first.
+                self.look_at_daemon(now);
+            }
             // What it left unreaped is our child by now, and speaks for itself.
             if let Some((daemon, exit)) = self.machine.unreaped().and_then(|pid| Some((pid, reap::reap(pid)?))) {
                 self.ended(daemon, Some(exit), now);
