@@ -7,6 +7,11 @@
 mod world;
 
 mod options;
+mod races;
+mod refusals;
+mod rest;
+mod reuse;
+mod sandbox;
 
 use rustix::process::{Signal, kill_process};
 use std::fs;
