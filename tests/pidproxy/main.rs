@@ -6,6 +6,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod inherits;
 mod options;
 mod races;
 mod refusals;
