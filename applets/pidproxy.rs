@@ -6,6 +6,7 @@ use wingmate::model::moment::parse_duration;
 use wingmate::model::service::PIDFILE_TIMEOUT;
 use wingmate::model::signal::Signal;
 use wingmate::runtime::proxy::{self, Order};
+use wingmate::sys::environment;
 
 pub static APPLET: Applet = Applet {
     name: "pidproxy",
@@ -67,10 +68,7 @@ pub static APPLET: Applet = Applet {
     statuses: &[
         ("N", "the daemon's own; 128+N if signal N ended it; or the program's, if that failed"),
         ("0", "the daemon, whose status another process has, ended after TERM, INT or QUIT"),
-        (
-            "1",
-            "no daemon in time, or none left; the pid file can't be one; the daemon ended unasked, and another process has its status",
-        ),
+        ("1", "no daemon in time, or none left; or only another process has its status"),
         ("2", "wrong usage"),
         ("126", "the program was found but can't be executed"),
         ("127", "the program was not found"),
@@ -103,7 +101,7 @@ fn order(line: &Line) -> Result<Order, String> {
         stop_timeout: line.parsed("stop-timeout", parse_duration)?,
         reload_signal: signal(line, "reload-signal")?.unwrap_or(Signal::HUP),
         command,
-        environment: std::env::vars_os().collect(),
+        environment: environment::found(),
     })
 }
 
