@@ -4,6 +4,7 @@
 //! by a mount namespace, so that setpriv and wmexec read the same files.
 
 mod place;
+mod table;
 
 use place::{Place, command, error, good, output, root, stat, status, untested};
 use std::fs;
