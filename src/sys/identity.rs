@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{geteuid, getgroups};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set, set_thread_groups};
 use std::io::ErrorKind;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// A larger account file isn't read: wingmate's memory is bounded. Hundreds of thousands of users fit.
@@ -66,11 +67,17 @@ pub fn accounts() -> Result<Accounts, ReadError> {
 
 fn table(path: &str) -> Result<Table, ReadError> {
     match files::read(Path::new(path), ACCOUNTS_LIMIT) {
+        // Opened without waiting, a FIFO looks like an empty file. (/dev/null is one that somebody has emptied.)
+        Ok(text) if text.is_empty() && is_fifo(path) => Ok(Table::Unreadable("is a FIFO".to_owned())),
         Ok(text) => Ok(Table::Text(text)),
         Err(error) if error.source.kind() == ErrorKind::NotFound => Ok(Table::Missing),
         Err(error) if Errno::from_io_error(&error.source).is_some_and(exhausted) => Err(error),
         Err(error) => Ok(Table::Unreadable(files::reason(&error.source))),
     }
+}
+
+fn is_fifo(path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 fn three(get: unsafe extern "C" fn(*mut u32, *mut u32, *mut u32) -> i32) -> [u32; 3] {
