@@ -6,6 +6,7 @@
 mod lines;
 
 use crate::model::command::{Identity, ProcessSpec};
+use crate::model::number::{self, NoId};
 use lines::User;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -77,8 +78,8 @@ pub enum AccountError {
     NoFile { file: &'static str, name: String },
     #[error("cannot read '{file}': {reason}")]
     Unreadable { file: &'static str, reason: String },
-    #[error("'{0}' is no possible id (0 to 4294967294)")]
-    OutOfRange(String),
+    #[error(transparent)]
+    NoId(#[from] NoId),
     #[error("'{0}' names no user")]
     NoUser(String),
     #[error("'{user}' is in {count} groups of {GROUP}, and a process can be in {MOST_GROUPS}")]
@@ -153,7 +154,7 @@ impl Accounts {
     }
 
     fn entry(&self, user: &str) -> Result<Found<'_>, AccountError> {
-        let number = number(user)?;
+        let number = number::id(user)?;
         let text = match (&self.passwd, number) {
             (Table::Text(text), _) => text,
             (Table::Unreadable(reason), _) => return Err(unreadable(PASSWD, reason)),
@@ -172,7 +173,7 @@ impl Accounts {
     }
 
     fn gid(&self, group: &str) -> Result<Gid, AccountError> {
-        if let Some(number) = number(group)? {
+        if let Some(number) = number::id(group)? {
             return Ok(Gid(number));
         }
         match &self.group {
@@ -219,15 +220,6 @@ impl User<'_> {
             shell: or(self.shell, SHELL),
         }
     }
-}
-
-/// The number, if the name is made of digits.
-fn number(name: &str) -> Result<Option<u32>, AccountError> {
-    let digits = name.strip_prefix('-').unwrap_or(name);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(None);
-    }
-    lines::id(name.as_bytes()).map(Some).ok_or_else(|| AccountError::OutOfRange(name.to_owned()))
 }
 
 /// Sorted, each once.
