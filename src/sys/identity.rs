@@ -26,12 +26,15 @@ pub fn ids() -> Ids {
     let mut groups: Vec<Gid> = found.iter().filter_map(|gid| Gid::from_raw(gid.as_raw())).collect();
     groups.sort_unstable();
     groups.dedup();
+    let sets = capabilities(None);
     Ids {
         uids: uids.map(|raw| Uid::from_raw(raw).unwrap_or(Uid::UNMAPPED)),
         gids: gids.map(|raw| Gid::from_raw(raw).unwrap_or(Gid::UNMAPPED)),
         groups,
         may_set_groups,
-        permitted: Capabilities(capabilities(None).map_or(0, |sets| sets.permitted.bits())),
+        permitted: Capabilities(sets.map_or(0, |sets| sets.permitted.bits())),
+        // Where that can't be known, a switch isn't safe without having tried to empty it.
+        inheritable: Capabilities(sets.map_or(u64::MAX, |sets| sets.inheritable.bits())),
         known: known(),
     }
 }

@@ -8,6 +8,7 @@ mod parents_end;
 mod place;
 mod table;
 mod variables;
+mod way_back;
 
 use place::{Place, command, error, good, output, root, stat, status, untested};
 use std::fs;
