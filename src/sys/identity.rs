@@ -3,7 +3,7 @@
 //! Unsafe: libc's getresuid and getresgid, which rustix doesn't have.
 #![allow(unsafe_code)]
 
-use super::fault::exhausted;
+use super::fault::{exhausted, reason_of};
 use super::files::{self, ReadError};
 use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
 use crate::launch::plan::Ids;
@@ -75,7 +75,7 @@ fn table(path: &str) -> Result<Table, ReadError> {
         Ok(text) => Ok(Table::Text(text)),
         Err(error) if error.source.kind() == ErrorKind::NotFound => Ok(Table::Missing),
         Err(error) if Errno::from_io_error(&error.source).is_some_and(exhausted) => Err(error),
-        Err(error) => Ok(Table::Unreadable(files::reason(&error.source))),
+        Err(error) => Ok(Table::Unreadable(reason_of(&error.source))),
     }
 }
 

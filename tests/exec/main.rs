@@ -6,6 +6,7 @@
 mod options;
 mod parents_end;
 mod place;
+mod refusals;
 mod table;
 mod variables;
 mod way_back;

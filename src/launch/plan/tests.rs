@@ -136,10 +136,10 @@ fn everything_that_may_be_asked_for_has_its_place() {
 
 #[test]
 fn another_user_inherits_no_capabilities() {
-    let inheriting = Ids { inheritable: Capabilities(1), ..root() };
+    let (root, inheriting) = (root(), Ids { inheritable: Capabilities(1), ..root() });
     let last = |spec: &ProcessSpec, ids| spoken(&planned(spec, ids, |_| {}).unwrap()).pop().unwrap_or_default();
     assert_eq!(last(&spec(&["x"], "web"), &inheriting), "giving up inheritable capabilities");
-    assert_eq!(last(&spec(&["x"], "web"), &root()), "setting the user id to 33");
+    assert_eq!(last(&spec(&["x"], "web"), &root), "setting the user id to 33");
     assert!(!last(&spec(&["x"], "root"), &inheriting).contains("inheritable"));
     let mut kept = spec(&["x"], "web");
     kept.extras_mut().capabilities = Some(1);
