@@ -60,6 +60,8 @@ pub struct Ids {
     pub may_set_groups: bool,
     /// The capabilities that this process may use or pass on.
     pub permitted: Capabilities,
+    /// Those that its programs can inherit; all that are ambient are among them.
+    pub inheritable: Capabilities,
     /// Those that the kernel knows.
     pub known: Capabilities,
 }
@@ -197,6 +199,9 @@ fn identity(steps: &mut Vec<Step>, extras: &Extras, ids: &Ids, target: Target) -
         steps.push(Step::KeepCapabilities);
     }
     steps.extend(uid.map(Step::Uid));
+    if uid.is_some() && extras.capabilities.is_none() && ids.inheritable.0 != 0 {
+        steps.push(Step::NothingInherited);
+    }
     notices
 }
 

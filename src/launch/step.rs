@@ -38,8 +38,10 @@ pub enum Step {
     Gid(Gid),
     /// What is permitted outlives the change of the user (until exec).
     KeepCapabilities,
-    /// Real, effective and saved; ambient capabilities, by which it could come back, go too.
+    /// Real, effective and saved.
     Uid(Uid),
+    /// Nor are there ambient capabilities then: what may be inherited, and by which it could come back, goes too.
+    NothingInherited,
     /// These, a bit each, and no others, whoever the user is: bounding, permitted, effective, inheritable and
     /// ambient sets.
     Capabilities(u64),
@@ -70,6 +72,7 @@ impl Step {
             Step::Limit(_) | Step::OomScore(_) => Some("CAP_SYS_RESOURCE"),
             Step::Nice(_) => Some("CAP_SYS_NICE"),
             Step::KeepCapabilities | Step::Capabilities(_) => Some("CAP_SETPCAP"),
+            Step::NothingInherited => None,
             Step::Session | Step::Group | Step::Foreground => None,
             Step::Directory(_) | Step::Umask(_) | Step::ParentDeath { .. } | Step::NoNewPrivileges => None,
         }
@@ -92,6 +95,7 @@ impl fmt::Display for Step {
             Step::Gid(gid) => write!(f, "setting the group id to {}", gid.raw()),
             Step::KeepCapabilities => f.write_str("keeping capabilities over the change of the user"),
             Step::Uid(uid) => write!(f, "setting the user id to {}", uid.raw()),
+            Step::NothingInherited => f.write_str("giving up inheritable capabilities"),
             Step::Capabilities(0) => f.write_str("dropping all capabilities"),
             Step::Capabilities(kept) => write!(f, "keeping only {}", Capabilities(*kept)),
             Step::Directory(path) => write!(f, "changing to directory '{}'", path.to_string_lossy()),

@@ -51,10 +51,12 @@ pub(super) fn perform(step: &Step) -> Result<()> {
         Step::KeepCapabilities => set_keep_capabilities(true),
         Step::Uid(uid) => {
             let uid = Uid::from_raw(uid.raw());
-            set_thread_res_uid(uid, uid, uid)?;
-            // Cleared by the kernel only on the way from root; a kernel before 4.3 has none (EINVAL).
-            let _ = clear_ambient_capability_set();
-            Ok(())
+            set_thread_res_uid(uid, uid, uid)
+        }
+        // The kernel takes them from the ambient set too.
+        Step::NothingInherited => {
+            let found = capabilities(None)?;
+            set_capabilities(None, CapabilitySets { inheritable: CapabilitySet::empty(), ..found })
         }
         Step::Capabilities(kept) => keep(CapabilitySet::from_bits_retain(*kept)),
         Step::Directory(path) => chdir(path.as_c_str()),

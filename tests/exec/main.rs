@@ -6,7 +6,10 @@
 mod options;
 mod parents_end;
 mod place;
+mod refusals;
+mod table;
 mod variables;
+mod way_back;
 
 use place::{Place, command, error, good, output, root, stat, status, untested};
 use std::fs;

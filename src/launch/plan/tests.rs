@@ -18,6 +18,7 @@ fn ids(uids: [u32; 3], gids: [u32; 3], groups: &[u32], may_set_groups: bool) -> 
         groups,
         may_set_groups,
         permitted: Capabilities(0b1111),
+        inheritable: Capabilities(0),
         known: Capabilities(0b1_1111),
     }
 }
@@ -131,6 +132,18 @@ fn everything_that_may_be_asked_for_has_its_place() {
     );
     assert!(plan.steps.contains(&Step::ParentDeath { signal: Signal::HUP, parent }));
     assert!(plan.steps.contains(&Step::Groups(vec![id(4).1, id(7).1])));
+}
+
+#[test]
+fn another_user_inherits_no_capabilities() {
+    let (root, inheriting) = (root(), Ids { inheritable: Capabilities(1), ..root() });
+    let last = |spec: &ProcessSpec, ids| spoken(&planned(spec, ids, |_| {}).unwrap()).pop().unwrap_or_default();
+    assert_eq!(last(&spec(&["x"], "web"), &inheriting), "giving up inheritable capabilities");
+    assert_eq!(last(&spec(&["x"], "web"), &root), "setting the user id to 33");
+    assert!(!last(&spec(&["x"], "root"), &inheriting).contains("inheritable"));
+    let mut kept = spec(&["x"], "web");
+    kept.extras_mut().capabilities = Some(1);
+    assert_eq!(last(&kept, &inheriting), "keeping only CAP_CHOWN");
 }
 
 #[test]
