@@ -6,6 +6,8 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod options;
+
 use rustix::process::{Signal, kill_process};
 use std::fs;
 use std::io::{Read, Write};

@@ -146,6 +146,12 @@ impl Proxy {
         kill_process(pid_of(self), signal).unwrap();
     }
 
+    /// Whether it hasn't ended yet. (Until it is waited for, its number is its own.)
+    pub fn lives(&self) -> bool {
+        let pidfd = pidfd_open(pid_of(self), PidfdFlags::empty()).unwrap();
+        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0
+    }
+
     /// The proxy's exit status.
     pub fn wait(&mut self) -> i32 {
         let pidfd = pidfd_open(pid_of(self), PidfdFlags::empty()).unwrap();
