@@ -178,6 +178,15 @@ fn marked(text: &str, forms: &[&str]) -> String {
     out
 }
 
+/// What is left of eighty columns for an example, a term's included.
+const COLUMNS: usize = 66;
+
+/// All pages that are there.
+fn pages() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder()).expect("packaging/man is there");
+    entries.map(|entry| entry.expect("it is readable").path()).collect()
+}
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man")
 }
@@ -196,9 +205,9 @@ fn each_applet_has_a_manual_page_and_no_other_is_there() {
     assert_eq!(without, ["help", "version"]);
     let mut expected: BTreeSet<_> = PAGES.iter().map(|page| format!("{}.1", page.name)).collect();
     expected.insert("wingmate.yaml.5".into());
-    let found =
-        std::fs::read_dir(folder()).expect("packaging/man is there").map(|entry| entry.expect("it is readable"));
-    assert_eq!(found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect::<BTreeSet<_>>(), expected);
+    let found: BTreeSet<_> =
+        pages().iter().filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -221,6 +230,18 @@ fn the_manuals_prose_names_no_option_that_is_not_there() {
     }
 }
 
+/// A line's words, as a shell would have them.
+fn words(line: &str) -> Vec<OsString> {
+    let words = split(line, Comments::Kept).unwrap_or_else(|error| panic!("{line}: {error}"));
+    words.iter().map(|word| OsString::from(word.text.as_ref())).collect()
+}
+
+/// Whether a word names the program that is called.
+fn is_call(word: &OsString) -> bool {
+    let name = Path::new(word).file_name().unwrap_or_default();
+    ["wingmate", "wmexec", "wmpidproxy"].iter().any(|call| name == *call)
+}
+
 /// The command lines among the examples of a piece of prose, `\` at a line's end taken into account.
 fn examples(prose: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -232,12 +253,25 @@ fn examples(prose: &str) -> Vec<String> {
         for block in inner {
             let Block::Code(code) = block else { continue };
             let joined = code.join("\n").replace("\\\n", " ");
-            let lines = joined.lines().map(|line| line.trim_start_matches(['#', '$', ' ']).trim_start_matches("exec "));
-            let calls = ["wingmate ", "wmexec ", "wmpidproxy "];
-            found.extend(lines.filter(|line| calls.iter().any(|call| line.starts_with(call))).map(str::to_owned));
+            let lines = joined.lines().filter(|line| !line.starts_with("COPY "));
+            found.extend(lines.filter(|line| words(line).iter().any(is_call)).map(str::to_owned));
         }
     }
     found
+}
+
+#[test]
+fn the_manuals_examples_fit_eighty_columns() {
+    for path in pages() {
+        let text = std::fs::read_to_string(&path).expect("it is text");
+        for code in text.split("\n.EX\n").skip(1) {
+            let code = code.split("\n.EE\n").next().unwrap_or_default();
+            for line in code.lines() {
+                let shown = line.replace("\\-", "-").replace("\\e", "\\").replace("\\(aq", "'").replace("\\(dq", "\"");
+                assert!(shown.len() <= COLUMNS, "{}: longer than {COLUMNS}: {shown}", path.display());
+            }
+        }
+    }
 }
 
 #[test]
@@ -246,14 +280,17 @@ fn the_manuals_examples_are_command_lines() {
         let found = examples(entry.prose);
         assert!(!found.is_empty(), "{}: no examples", entry.name);
         for example in found {
-            let words = split(&example, Comments::Cut).unwrap_or_else(|_| panic!("{example}"));
-            let mut words = words.iter().map(|word| OsString::from(word.text.as_ref()));
-            let name = words.next().expect("it has a name");
-            let (applet, args) = crate::choose(&name, words.collect());
-            match applet.read(args) {
-                Ok(Asked::Run(_)) => {}
-                Ok(_) => panic!("{example}: help or version"),
-                Err(error) => panic!("{example}: {error}"),
+            let mut words = words(&example);
+            // What wmexec executes may be wmpidproxy.
+            while let Some(place) = words.iter().position(is_call) {
+                let args = words.split_off(place + 1);
+                let name = Path::new(&words[place]).file_name().unwrap_or_default().to_owned();
+                let (applet, args) = crate::choose(&name, args);
+                words = match applet.read(args) {
+                    Ok(Asked::Run(line)) => line.command().unwrap_or_default().to_vec(),
+                    Ok(_) => panic!("{example}: help or version"),
+                    Err(error) => panic!("{example}: {error}"),
+                };
             }
         }
     }
@@ -261,9 +298,7 @@ fn the_manuals_examples_are_command_lines() {
 
 #[test]
 fn the_manual_has_no_loose_references() {
-    for path in
-        std::fs::read_dir(folder()).expect("packaging/man is there").map(|entry| entry.expect("it is readable").path())
-    {
+    for path in pages() {
         let text = std::fs::read_to_string(&path).expect("it is text");
         for (at, _) in text.match_indices("\\fBwingmate").chain(text.match_indices("\\fBwm")) {
             let rest = &text[at + 3..];
@@ -279,9 +314,7 @@ fn the_manual_has_no_loose_references() {
 
 #[test]
 fn a_formatter_finds_nothing_wrong_with_the_manual() {
-    let pages =
-        std::fs::read_dir(folder()).expect("packaging/man is there").map(|entry| entry.expect("it is readable").path());
-    let output = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).args(pages).output();
+    let output = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).args(pages()).output();
     let output = output.unwrap_or_else(|error| panic!("cannot run mandoc, which packaging/setup.sh installs: {error}"));
     let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && told.is_empty(), "{}: {told}", output.status);
