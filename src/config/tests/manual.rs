@@ -1,5 +1,5 @@
 //! The manual page of `wingmate.yaml` (packaging/man/), written from the table of keys and, for what it says besides, from
-//! `applets/manual/wingmate.yaml.txt`; compared, or written, as those of the applets are (applets/manual.rs).
+//! `applets/manual/wingmate.yaml.txt`, and that of the crontab; compared, or written, as those of the applets are (applets/manual.rs).
 
 #[path = "../../../applets/manual/page.rs"]
 mod page;
@@ -8,6 +8,7 @@ use super::*;
 use crate::config::reading::{Key, Manual};
 use page::{Block, Page, capital, literal, sections};
 
+const CRONTAB: &str = include_str!("../../../applets/manual/wingmate-crontab.txt");
 const PROSE: &str = include_str!("../../../applets/manual/wingmate.yaml.txt");
 
 /// Keys as the page has them.
@@ -101,15 +102,54 @@ fn the_manual_has_every_table_of_keys() {
 }
 
 #[test]
-fn the_manuals_examples_of_wingmate_yaml_hold() {
-    let sections = sections(PROSE);
+fn the_manual_has_a_page_of_the_crontab() {
+    let mut page = Page::new("wingmate-crontab", 5, "cron jobs of wingmate, in the form of a crontab");
+    page.section("SYNOPSIS");
+    page.call("/etc/wingmate/crontab", "");
+    for (heading, blocks) in sections(CRONTAB) {
+        page.section(&heading);
+        page.blocks(&blocks);
+    }
+    page.settle();
+}
+
+/// The texts among the examples of a piece of prose.
+fn examples(prose: &str) -> Vec<String> {
+    let sections = sections(prose);
     let (_, blocks) = sections.iter().find(|(heading, _)| heading == "EXAMPLES").expect("there are examples");
+    let code = blocks.iter().filter_map(|block| match block {
+        Block::Code(lines) => Some(lines.join("\n")),
+        _ => None,
+    });
+    code.collect()
+}
+
+#[test]
+fn the_manuals_examples_hold() {
+    let (yaml, crontab) = (examples(PROSE), examples(CRONTAB));
+    assert_eq!((yaml.len(), crontab.len()), (2, 1));
+    assert!(yaml.into_iter().all(|text| !good(of_yaml(text)).config.services.is_empty()));
+    for text in crontab {
+        assert_eq!(good(of_crontab(text)).config.jobs.len(), 5);
+    }
+}
+
+#[test]
+fn the_manuals_macros_are_what_it_says() {
+    let sections = sections(CRONTAB);
+    let (_, blocks) = sections.iter().find(|(heading, _)| heading == "FIELDS").expect("there are fields");
     let mut seen = 0;
     for block in blocks {
-        if let Block::Code(lines) = block {
-            good(of_yaml(lines.join("\n")));
-            seen += 1;
+        let Block::Term(names, said) = block else { continue };
+        let (Some(name), [Block::Paragraph(fields)]) = (names.first(), said.as_slice()) else { continue };
+        if let Some(fields) = fields.strip_prefix('`').and_then(|fields| fields.strip_suffix('`')) {
+            let fields = Schedule::parse(fields).expect("the fields hold").schedule;
+            for name in name.split(", ") {
+                let name = name.trim_matches('`');
+                assert_eq!(Schedule::parse(name).expect("the macro is known").schedule, fields, "{name}");
+                seen += 1;
+            }
         }
     }
-    assert!(seen > 1, "{blocks:?}");
+    assert_eq!(seen, 7);
 }
