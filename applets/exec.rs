@@ -1,45 +1,31 @@
-//! `wmexec [--user USER[:GROUP]] [--setsid] [--] PROGRAM [ARG…]`: become somebody else, then the program.
+//! `wmexec [--user USER[:GROUP]] [--setsid] [OPTIONS] [--] PROGRAM [ARG…]`: become somebody else, then the program.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail, wrong_usage};
+mod options;
+
+use crate::applet::{Applet, Line, Operands, fail, wrong_usage};
 use crate::help;
 use std::ffi::OsString;
 use wingmate::launch::accounts::Accounts;
 use wingmate::launch::plan::{Context, Plan};
-use wingmate::model::command::{Identity, ProcessSpec, Session};
-use wingmate::sys::fault::Fault;
+use wingmate::launch::step::Step;
+use wingmate::model::command::Session;
+use wingmate::model::settings::Level;
 use wingmate::sys::session::{Standing, standing};
 use wingmate::sys::stand_in::{end_as, stand_in};
-use wingmate::sys::{exec, identity};
+use wingmate::sys::{exec, identity, processes};
 
 pub static APPLET: Applet = Applet {
     name: "exec",
     alias: Some("wmexec"),
-    summary: "execute a program as another user, in a session of its own",
-    usage: "[--user USER[:GROUP]] [--setsid] [--] PROGRAM [ARG…]",
-    about: "Becomes what the options say, then executes PROGRAM in place: same process, nothing left behind. PROGRAM \
-            is searched in PATH. HOME, USER, LOGNAME and SHELL become the user's. Signal mask and dispositions pass on \
-            as found.\n\
+    summary: "execute a program as another user, in a session, environment and limits of its own",
+    usage: "[--user USER[:GROUP]] [--setsid] [OPTIONS] [--] PROGRAM [ARG…]",
+    about: "Becomes what the options say, then executes PROGRAM in place: same process, nothing left behind. HOME, \
+            USER, LOGNAME and SHELL become the user's. The environment is cleared first, then come the user's \
+            variables, files, --env. PROGRAM is searched in the PATH that results. Signal mask and dispositions pass \
+            on as found. Where an option has one value, the last one given counts.\n\
+            WINGMATE_LOG_LEVEL=debug tells what was asked for and left out.\n\
             The version is also shown by the one argument 'version'.",
-    options: &[
-        Opt {
-            short: Some('u'),
-            long: "user",
-            value: Some("USER[:GROUP]"),
-            env: Some("WINGMATE_USER"),
-            default: None,
-            help: "become USER (name or number), with that user's groups, or with GROUP and no other; a number \
-                   without an entry in /etc/passwd has the group of the same number",
-        },
-        Opt {
-            short: Some('s'),
-            long: "setsid",
-            value: None,
-            env: Some("WINGMATE_SETSID"),
-            default: None,
-            help: "begin a new session; the leader of a process group starts PROGRAM as a child for that, and passes \
-                   signals and the exit status on",
-        },
-    ],
+    options: &options::OPTIONS,
     operands: Operands::Command,
     statuses: &[
         ("N", "the program's own"),
@@ -61,12 +47,8 @@ fn run(line: &Line) -> u8 {
     if command == ["version"] && !std::env::args_os().skip(1).any(|arg| arg.as_encoded_bytes().starts_with(b"-")) {
         return help::version(&APPLET);
     }
-    let setsid = match line.flag("setsid") {
-        Ok(setsid) => setsid,
-        Err(error) => return wrong_usage(&APPLET, &error),
-    };
-    match plan(line, command.to_vec(), setsid) {
-        Ok(plan) => launch(&plan, setsid),
+    match plan(line, command.to_vec()) {
+        Ok(plan) => launch(plan),
         Err(text) => {
             fail(&APPLET, &text);
             FAILED
@@ -74,11 +56,11 @@ fn run(line: &Line) -> u8 {
     }
 }
 
-fn plan(line: &Line, command: Vec<OsString>, setsid: bool) -> Result<Plan, String> {
-    let who = Identity { user: line.text("user")?, group: None };
-    let begin = setsid && standing() != Standing::SessionLeader;
-    let session = if begin { Session::Own } else { Session::Inherit };
-    let spec = ProcessSpec { command, identity: who, session, ..ProcessSpec::default() };
+fn plan(line: &Line, command: Vec<OsString>) -> Result<Plan, String> {
+    // Before anything that takes time: who comes later in its place isn't who was meant.
+    let parent = if line.times("pdeathsig") > 0 { processes::parent() } else { None };
+    let mut spec = options::read(line, command)?;
+    spec.session = lacking(spec.session);
     let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
     let accounts = accounts.map_err(|error| error.to_string())?;
     let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
@@ -90,23 +72,41 @@ fn plan(line: &Line, command: Vec<OsString>, setsid: bool) -> Result<Plan, Strin
         ids: &identity::ids(),
         open_files: None,
         foreground: false,
+        parent,
     };
     Plan::new(&spec, &context).map_err(|error| error.to_string())
 }
 
-fn launch(plan: &Plan, setsid: bool) -> u8 {
-    let fault = if setsid && standing() == Standing::GroupLeader {
+/// Asking for what one is is never an error.
+fn lacking(session: Session) -> Session {
+    match session {
+        Session::Own if standing() == Standing::SessionLeader => Session::Inherit,
+        Session::Group if standing() != Standing::Member => Session::Inherit,
+        session => session,
+    }
+}
+
+fn launch(plan: Plan) -> u8 {
+    for notice in &plan.notices {
+        remark(Level::Debug, &notice.to_string());
+    }
+    let fault = if plan.steps.contains(&Step::Session) && standing() == Standing::GroupLeader {
         match stand_in(plan) {
             Ok(exit) => return end_as(exit),
             Err(fault) => fault,
         }
     } else {
-        exec::exec(plan)
+        exec::exec(&plan)
     };
-    tell(&fault)
-}
-
-fn tell(fault: &Fault) -> u8 {
     fail(&APPLET, &fault.to_string());
     fault.status().unwrap_or(FAILED)
+}
+
+/// Says what is no failure, if `WINGMATE_LOG_LEVEL` lets it (as init does, but for a level that there isn't: that is
+/// the program's to complain of).
+fn remark(level: Level, text: &str) {
+    let wanted = std::env::var("WINGMATE_LOG_LEVEL").ok().and_then(|text| text.parse().ok()).unwrap_or_default();
+    if level <= wanted {
+        fail(&APPLET, text);
+    }
 }

@@ -95,6 +95,7 @@ fn plan(environment: &[Variable], setting: &Setting) -> Plan {
         ids: &identity::ids(),
         open_files: setting.limit.then_some(Limit { soft: 1024, hard: 1024 }),
         foreground: false,
+        parent: None,
     };
     Plan::new(&spec, &context).expect("the plan is sound")
 }

@@ -10,6 +10,8 @@ use super::problems::Problems;
 use crate::model::command::Variable;
 use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -29,6 +31,62 @@ pub struct Unread {
     /// There is no such file.
     pub missing: bool,
     pub reason: String,
+}
+
+/// A file that is named can't be used.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EnvFileError {
+    #[error("there is no path behind the '-'")]
+    NoPath,
+    #[error("cannot read '{path}': {reason}{hint}")]
+    Unread { path: String, reason: String, hint: &'static str },
+    /// `FILE:LINE:COLUMN: …`, of the first mistake in it.
+    #[error("{0}")]
+    Mistake(String),
+}
+
+/// A path as it is written: a `-` before it says that the file may be missing.
+pub struct EnvPath<'a> {
+    pub path: &'a Path,
+    optional: bool,
+}
+
+impl<'a> EnvPath<'a> {
+    /// Takes the `-` off.
+    pub fn parse(text: &'a OsStr) -> Result<EnvPath<'a>, EnvFileError> {
+        let (path, optional) = match text.as_bytes().strip_prefix(b"-") {
+            Some(path) => (OsStr::from_bytes(path), true),
+            None => (text, false),
+        };
+        if path.is_empty() {
+            return Err(EnvFileError::NoPath);
+        }
+        Ok(EnvPath { path: Path::new(path), optional })
+    }
+
+    /// `None` for one that is missing and may be.
+    pub fn may_miss<T>(&self, read: Result<T, Unread>) -> Result<Option<T>, EnvFileError> {
+        match read {
+            Ok(content) => Ok(Some(content)),
+            Err(unread) if unread.missing && self.optional => Ok(None),
+            Err(Unread { missing, reason }) => {
+                let hint = if missing { " (a '-' before the path says that it may be missing)" } else { "" };
+                Err(EnvFileError::Unread { path: self.path.display().to_string(), reason, hint })
+            }
+        }
+    }
+}
+
+/// The variables of one file by itself (`wmexec --env-file`), and what is to be warned of.
+pub fn read_env_file(text: &OsStr, fetch: Fetch) -> Result<(Vec<Variable>, Vec<Problem>), EnvFileError> {
+    let path = EnvPath::parse(text)?;
+    let (mut problems, mut files) = (Problems::default(), EnvFiles::new(fetch));
+    let variables = path.may_miss(files.read(path.path, &mut problems))?;
+    let problems = problems.sorted(&files.into_sources());
+    if let Some(mistake) = problems.iter().find(|problem| problem.severity == Severity::Error) {
+        return Err(EnvFileError::Mistake(mistake.line()));
+    }
+    Ok((variables.map(Rc::unwrap_or_clone).unwrap_or_default(), problems))
 }
 
 /// What a file says, shared by all that name it.

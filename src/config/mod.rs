@@ -32,7 +32,7 @@ use crate::text::diagnostic::{Problem, Severity, Span};
 use crate::text::source::Source;
 use draft::Marks;
 use env_file::EnvFiles;
-pub use env_file::{Fetch, Fetched, Unread};
+pub use env_file::{EnvFileError, Fetch, Fetched, Unread, read_env_file};
 use problems::Problems;
 pub use service_dir::{Program, ProgramKind};
 

@@ -7,6 +7,7 @@ use super::problems::Problems;
 use super::yaml::{Entry, Node, Text, Value};
 use super::{NamedZone, Place};
 use crate::model::moment::parse_duration;
+use crate::model::number;
 use crate::text::diagnostic::{Severity, Span};
 use crate::text::near::nearest;
 use crate::text::source::Source;
@@ -277,15 +278,9 @@ impl<'r, 'a> Field<'r, 'a> {
     }
 
     fn whole(&mut self, least: i64, most: i64) -> Option<i64> {
-        let must = format!("a whole number from {least} to {most}");
-        let text = &*self.text(&must)?.text;
-        // parse would take a plus too.
-        let digits = text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
-        if number.is_none() {
-            self.error(format!("'{}' must be {must}, not '{text}'", self.name));
-        }
-        number
+        let text = &*self.text(&number::range(least, most))?.text;
+        let number = number::whole(text, least, most);
+        number.map_err(|error| self.error(format!("'{}' {error}", self.name))).ok()
     }
 
     /// One of some words.

@@ -4,6 +4,7 @@
 //! still work. A line that isn't well-formed is passed over, as is one that begins with `#`, `+` or `-`.
 
 use crate::model::command::{Identity, ProcessSpec};
+use crate::model::number::{self, NoId};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -71,8 +72,8 @@ pub enum AccountError {
     NoFile { file: &'static str, name: String },
     #[error("cannot read '{file}': {reason}")]
     Unreadable { file: &'static str, reason: String },
-    #[error("'{0}' is no possible id (0 to 4294967294)")]
-    OutOfRange(String),
+    #[error(transparent)]
+    NoId(#[from] NoId),
     #[error("'{0}' names no user")]
     NoUser(String),
     #[error("'{user}' and '{group}' name a group twice")]
@@ -143,7 +144,7 @@ impl Accounts {
     }
 
     fn entry(&self, user: &str) -> Result<Found<'_>, AccountError> {
-        let number = number(user)?;
+        let number = number::id(user)?;
         let text = match (&self.passwd, number) {
             (Table::Text(text), _) => text,
             (Table::Unreadable(reason), _) => return Err(unreadable(PASSWD, reason)),
@@ -163,7 +164,7 @@ impl Accounts {
     }
 
     fn gid(&self, group: &str) -> Result<Gid, AccountError> {
-        if let Some(number) = number(group)? {
+        if let Some(number) = number::id(group)? {
             return Ok(Gid(number));
         }
         match &self.group {
@@ -259,17 +260,7 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// An id field: digits, in range.
 fn id(field: &[u8]) -> Option<u32> {
-    std::str::from_utf8(field).ok().and_then(|text| number(text).ok().flatten())
-}
-
-/// The number, if the name is made of digits.
-fn number(name: &str) -> Result<Option<u32>, AccountError> {
-    let digits = name.strip_prefix('-').unwrap_or(name);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(None);
-    }
-    let id = name.parse().ok().filter(|id| *id != u32::MAX);
-    id.map(Some).ok_or_else(|| AccountError::OutOfRange(name.to_owned()))
+    std::str::from_utf8(field).ok().and_then(|text| number::id(text).ok().flatten())
 }
 
 fn split(identity: &Identity) -> Result<(Option<&str>, Option<&str>), AccountError> {

@@ -6,6 +6,7 @@ use super::environment::{self, DEFAULT_PATH, Lent};
 use super::step::{Limit, Step};
 use crate::model::capability::Capabilities;
 use crate::model::command::{Extras, ProcessSpec, Resource, Rlimit, Session, Variable};
+use crate::model::unit::Pid;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 
@@ -40,6 +41,8 @@ pub struct Context<'a> {
     pub open_files: Option<Limit>,
     /// Whether the child's process group becomes its terminal's foreground one.
     pub foreground: bool,
+    /// The process's parent, with [`Extras::parent_death`]; `None`: outside of our pid namespace.
+    pub parent: Option<Pid>,
 }
 
 /// Who this process is.
@@ -76,7 +79,7 @@ pub enum PlanError {
     NoCommand,
     #[error("a NUL character in {0}")]
     Nul(Place),
-    #[error("cannot keep {0}: wingmate itself lacks it")]
+    #[error("cannot keep {0}: this process lacks it")]
     Lacking(Capabilities),
 }
 
@@ -116,7 +119,8 @@ impl Plan {
         }
         let layers = [context.secrets, spec.environ.as_slice(), context.extra];
         let inherited = environment::inherited(context.environment, &extras.inherit_env);
-        let variables = environment::merge(inherited, target.person.as_ref(), &layers);
+        let person = target.person.as_ref().filter(|_| !extras.keep_home);
+        let variables = environment::merge(inherited, person, &layers);
         let path = environment::get(&variables, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
         let mut envp = Vec::with_capacity(variables.len());
         for variable in &variables {
@@ -124,12 +128,10 @@ impl Plan {
         }
         let candidates = candidates(program, path)?;
         let (steps, notices) = steps(spec, context, target)?;
+        let first = extras.argv0.as_ref().unwrap_or(program);
+        let words = std::iter::once(first).chain(spec.command.iter().skip(1));
         Ok(Plan {
-            argv: spec
-                .command
-                .iter()
-                .map(|word| cstring(word.as_bytes(), || Place::Command))
-                .collect::<Result<_, _>>()?,
+            argv: words.map(|word| cstring(word.as_bytes(), || Place::Command)).collect::<Result<_, _>>()?,
             candidates,
             searched: is_name(program),
             envp,
@@ -170,6 +172,7 @@ fn steps(spec: &ProcessSpec, context: &Context<'_>, target: Target) -> Result<(V
         steps.push(Step::Directory(cstring(directory.as_os_str().as_bytes(), || Place::Directory)?));
     }
     steps.extend(extras.umask.map(Step::Umask));
+    steps.extend(extras.parent_death.map(|signal| Step::ParentDeath { signal, parent: context.parent }));
     if extras.no_new_privs {
         steps.push(Step::NoNewPrivileges);
     }

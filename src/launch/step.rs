@@ -7,6 +7,8 @@
 use super::accounts::{Gid, Uid};
 use crate::model::capability::Capabilities;
 use crate::model::command::{Resource, Rlimit};
+use crate::model::signal::Signal;
+use crate::model::unit::Pid;
 use std::ffi::CString;
 use std::fmt;
 
@@ -43,6 +45,12 @@ pub enum Step {
     Capabilities(u64),
     Directory(CString),
     Umask(u32),
+    /// prctl(2), PR_SET_PDEATHSIG; after everything by which the kernel would forget it. If the parent isn't `parent`
+    /// any more, the signal comes from this process itself, as if it had come right after that.
+    ParentDeath {
+        signal: Signal,
+        parent: Option<Pid>,
+    },
     /// prctl(2), PR_SET_NO_NEW_PRIVS.
     NoNewPrivileges,
 }
@@ -63,7 +71,7 @@ impl Step {
             Step::Nice(_) => Some("CAP_SYS_NICE"),
             Step::KeepCapabilities | Step::Capabilities(_) => Some("CAP_SETPCAP"),
             Step::Session | Step::Group | Step::Foreground => None,
-            Step::Directory(_) | Step::Umask(_) | Step::NoNewPrivileges => None,
+            Step::Directory(_) | Step::Umask(_) | Step::ParentDeath { .. } | Step::NoNewPrivileges => None,
         }
     }
 }
@@ -88,6 +96,7 @@ impl fmt::Display for Step {
             Step::Capabilities(kept) => write!(f, "keeping only {}", Capabilities(*kept)),
             Step::Directory(path) => write!(f, "changing to directory '{}'", path.to_string_lossy()),
             Step::Umask(mask) => write!(f, "setting the umask to {mask:03o}"),
+            Step::ParentDeath { signal, .. } => write!(f, "asking for {signal} at the parent's end"),
             Step::NoNewPrivileges => f.write_str("giving up new privileges"),
         }
     }

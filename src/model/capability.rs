@@ -1,5 +1,6 @@
 //! Names of capabilities (capabilities(7)), in the kernel's order: a capability's number is its place.
 
+use crate::text::near::nearest;
 use std::fmt;
 
 /// Without `CAP_`, lower case.
@@ -47,12 +48,30 @@ pub const NAMES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
+/// A name that no capability has.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("unknown capability '{name}'{hint}")]
+pub struct UnknownCapability {
+    name: String,
+    hint: String,
+}
+
 /// Some of them, a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities(pub u64);
 
 impl Capabilities {
     /// The one of this name, with or without `CAP_`, in whatever case.
+    pub fn parse(name: &str) -> Result<Capabilities, UnknownCapability> {
+        Capabilities::named(name).ok_or_else(|| {
+            let lower = name.to_ascii_lowercase();
+            let near = nearest(lower.strip_prefix("cap_").unwrap_or(&lower), NAMES);
+            let hint = near.map(|near| format!(" (did you mean '{near}'?)")).unwrap_or_default();
+            UnknownCapability { name: name.to_owned(), hint }
+        })
+    }
+
+    /// The same, without words for what isn't one.
     pub fn named(name: &str) -> Option<Capabilities> {
         let bare = match name.get(..4) {
             Some(prefix) if prefix.eq_ignore_ascii_case("cap_") => name.get(4..).unwrap_or_default(),
@@ -89,6 +108,8 @@ mod tests {
         for name in ["", "cap_", "cap", "CAP_CAP_CHOWN", "chown ", "all", "Ünix"] {
             assert_eq!(Capabilities::named(name), None, "{name}");
         }
+        let unknown = Capabilities::parse("CAP_CHOWM").unwrap_err().to_string();
+        assert_eq!(unknown, "unknown capability 'CAP_CHOWM' (did you mean 'chown'?)");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a process is made from: command, environment, identity. Services, jobs, the main command and
 //! `wmexec` share it.
 
+use super::signal::Signal;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -38,6 +39,12 @@ pub struct Extras {
     /// The capabilities to keep, a bit each (`model::capability`): bounding, inheritable and ambient sets.
     pub capabilities: Option<u64>,
     pub stdin: Stdin,
+    /// What only `wmexec` asks for: `HOME`, `USER`, `LOGNAME` and `SHELL` stay as they are.
+    pub keep_home: bool,
+    /// Instead of the program as it is called; `wmexec` only.
+    pub argv0: Option<OsString>,
+    /// The signal that it gets when its parent ends; `wmexec` only.
+    pub parent_death: Option<Signal>,
 }
 
 /// A file whose content becomes a variable of one unit only.
@@ -135,6 +142,9 @@ static PLAIN: Extras = Extras {
     no_new_privs: false,
     capabilities: None,
     stdin: Stdin::Null,
+    keep_home: false,
+    argv0: None,
+    parent_death: None,
 };
 
 impl ProcessSpec {

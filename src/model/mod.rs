@@ -5,8 +5,10 @@ pub mod capability;
 pub mod command;
 pub mod exit;
 pub mod job;
+pub mod limits;
 pub mod moment;
 pub mod note;
+pub mod number;
 pub mod process;
 pub mod service;
 pub mod settings;
@@ -14,6 +16,7 @@ pub mod signal;
 pub mod size;
 pub mod table;
 pub mod unit;
+pub mod variable;
 
 use job::JobSpec;
 use service::ServiceSpec;

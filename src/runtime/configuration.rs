@@ -3,7 +3,8 @@
 
 use super::zones::Zones;
 pub use crate::config::Loaded;
-use crate::config::{self, Fetched, Place, Program, ProgramKind, Sources, Unread};
+use crate::config::{self, EnvFileError, Fetched, Place, Program, ProgramKind, Sources, Unread};
+use crate::model::command::Variable;
 use crate::model::moment::Spoken;
 use crate::model::service::{STOP_TIMEOUT, ServiceSpec};
 use crate::model::table::Table;
@@ -13,6 +14,7 @@ use crate::sys::identity;
 use crate::text::diagnostic::{Problem, Severity};
 use crate::text::source::Source;
 use crate::text::words::row;
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -113,6 +115,11 @@ fn longest_chain(loaded: &Loaded) -> Option<Chain> {
     let asked =
         |(spec, _): (&ServiceSpec, Place)| spec.stop.timeout != STOP_TIMEOUT && names.contains(&spec.name.as_str());
     loaded.services().any(asked).then(|| Chain { names: row(&names), time, place })
+}
+
+/// The variables of one file by its path, as `env_file` has it, and what is to be warned of.
+pub fn env_file(path: &OsStr) -> Result<(Vec<Variable>, Vec<Problem>), EnvFileError> {
+    config::read_env_file(path, fetch)
 }
 
 /// Brings a file that `env_file` names.

@@ -73,6 +73,7 @@ impl Launcher {
             ids: &self.ids,
             open_files: self.open_files,
             foreground: main && self.terminal,
+            parent: None,
         };
         let plan = Plan::new(spec, &context).map_err(|error| other(error.to_string()))?;
         let owner = plan.owner(&self.ids);

@@ -66,6 +66,7 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
         ids: &identity::ids(),
         open_files: None,
         foreground: terminal::is_ours(),
+        parent: None,
     };
     Plan::new(&spec, &context)
 }

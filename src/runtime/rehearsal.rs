@@ -85,6 +85,7 @@ impl Rehearsal {
             ids: &self.ids,
             open_files: None,
             foreground: false,
+            parent: None,
         };
         let plan = match Plan::new(spec, &context) {
             Ok(plan) => plan,

@@ -36,7 +36,7 @@ pub fn exec(plan: &Plan) -> Fault {
     let image = Image::new(plan);
     for step in &plan.steps {
         if let Err(errno) = steps::perform(step) {
-            return Fault::step(step, errno);
+            return Fault::step(plan, step, errno);
         }
     }
     mask::restore_pipe(true);

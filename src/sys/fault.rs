@@ -1,7 +1,7 @@
 //! A launch that failed, in words: which step, why, and what would help.
 
 use super::exec::Refusal;
-use super::files;
+use super::{files, identity};
 use crate::launch::plan::Plan;
 use crate::launch::step::Step;
 use rustix::io::Errno;
@@ -39,9 +39,15 @@ pub enum Cause {
 }
 
 impl Fault {
-    pub(super) fn step(step: &Step, errno: Errno) -> Fault {
+    pub(super) fn step(plan: &Plan, step: &Step, errno: Errno) -> Fault {
         let refused = matches!(errno, Errno::PERM | Errno::ACCESS);
-        Fault::Step { step: step.to_string(), errno, needs: step.needs().filter(|_| refused) }
+        let mut spoken = step.to_string();
+        if let (Step::Directory(_), true) = (step, refused) {
+            let becomes =
+                plan.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some(uid.raw()) } else { None });
+            spoken += &format!(" as user {}", becomes.unwrap_or_else(identity::user));
+        }
+        Fault::Step { step: spoken, errno, needs: step.needs().filter(|_| refused) }
     }
 
     pub(super) fn exec(plan: &Plan, refusal: Refusal) -> Fault {

@@ -37,6 +37,11 @@ pub fn own() -> Pid {
     Pid::from_raw(process::getpid().as_raw_nonzero().get()).unwrap_or(Pid::INIT)
 }
 
+/// This process's parent; `None` if it is outside of our pid namespace.
+pub fn parent() -> Option<Pid> {
+    process::getppid().and_then(|parent| Pid::from_raw(parent.as_raw_nonzero().get()))
+}
+
 /// Whether `/proc` is there and speaks of our own pid namespace: its numbers mean something to us then.
 pub fn proc_is_ours() -> bool {
     let link = rustix::fs::readlink("/proc/self", Vec::new());

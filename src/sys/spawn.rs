@@ -92,7 +92,7 @@ impl Failure {
         match self {
             Failure::Descriptor(number, errno) => Fault::Descriptor { number, errno },
             Failure::Step(number, errno) => match plan.steps.get(number) {
-                Some(step) => Fault::step(step, errno),
+                Some(step) => Fault::step(plan, step, errno),
                 None => Fault::Fork { errno },
             },
             Failure::Exec(refusal) => Fault::exec(plan, refusal),

@@ -6,8 +6,9 @@ use super::descriptors::Descriptors;
 use super::fault::Fault;
 use super::mask::{Found, Mask, take};
 use super::signals::Signals;
-use super::{processes, reap, spawn};
+use super::{processes, reap, spawn, steps};
 use crate::launch::plan::Plan;
+use crate::launch::step::Step;
 use crate::model::exit::Exit;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
@@ -17,12 +18,16 @@ use rustix::process::{Resource, Rlimit, getpid, setrlimit};
 
 /// Starts the plan's program as a child, with mask and dispositions as this process found them, passes every
 /// signal on to it, and gives its end.
-pub fn stand_in(plan: &Plan) -> Result<Exit, Fault> {
+///
+/// With a signal for the parent's end, our parent's is meant: it comes to us, who pass it on, and to the program when
+/// we end, as by a SIGKILL.
+pub fn stand_in(mut plan: Plan) -> Result<Exit, Fault> {
     let found = Found::at_start();
     // Ignored, it would take the status away.
     take(Signal::CHLD);
     Mask::ALL.set();
-    let pid = spawn::spawn_as(plan, &Descriptors::default(), found).inspect_err(|_| {
+    let started = part(&mut plan).and_then(|()| spawn::spawn_as(&plan, &Descriptors::default(), found));
+    let pid = started.inspect_err(|_| {
         found.mask.set();
     })?;
     let waiting = |errno| Fault::Wait { errno };
@@ -44,6 +49,19 @@ pub fn stand_in(plan: &Plan) -> Result<Exit, Fault> {
             Err(errno) => return Err(waiting(errno)),
         }
     }
+}
+
+/// Takes our part of the plan's steps; the child's is about us.
+fn part(plan: &mut Plan) -> Result<(), Fault> {
+    if let Some(step) = plan.steps.iter().find(|step| matches!(step, Step::ParentDeath { .. })) {
+        steps::perform(step).map_err(|errno| Fault::step(plan, step, errno))?;
+    }
+    for step in &mut plan.steps {
+        if let Step::ParentDeath { parent, .. } = step {
+            *parent = Some(processes::own());
+        }
+    }
+    Ok(())
 }
 
 /// Ends as the child did: by the same signal if there was one, without a second core. Comes back with the status

@@ -6,10 +6,12 @@
 //! Unsafe: one view of a slice of group ids.
 #![allow(unsafe_code)]
 
+use super::processes;
 use super::session::group;
 use crate::launch::accounts;
 use crate::launch::step::{OOM_SCORE_ADJ, Step};
-use crate::model::command;
+use crate::model::signal::Signal;
+use crate::model::{command, unit};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Result, write};
 use rustix::process::{Gid, Pid, Uid};
@@ -61,8 +63,15 @@ pub(super) fn perform(step: &Step) -> Result<()> {
             umask(Mode::from_raw_mode(*mask));
             Ok(())
         }
+        Step::ParentDeath { signal, parent } => die_after(*signal, *parent),
         Step::NoNewPrivileges => set_no_new_privs(true),
     }
+}
+
+/// The kernel tells of an end that is to come, only: an earlier one shows in that the parent is another.
+fn die_after(signal: Signal, parent: Option<unit::Pid>) -> Result<()> {
+    processes::when_the_parent_ends(signal)?;
+    if processes::parent() == parent { Ok(()) } else { processes::kill(processes::own(), signal) }
 }
 
 /// These capabilities and no others, in every set, so that they outlive the exec, whoever executes.

@@ -3,7 +3,10 @@
 //! Oracles: /proc/self/status, setpriv(1), env(1) and the same command without wmexec. Accounts of our own come
 //! by a mount namespace, so that setpriv and wmexec read the same files.
 
+mod options;
+mod parents_end;
 mod place;
+mod variables;
 
 use place::{Place, command, error, good, output, root, stat, status, untested};
 use std::fs;

@@ -116,3 +116,47 @@ const STATUS: [&str; 3] = ["grep", "-E", "^(Uid|Gid|Groups|CapEff|CapPrm|CapInh|
 pub fn status<'a>(prefix: &[&'a str]) -> Vec<&'a str> {
     [prefix, &STATUS, &["/proc/self/status"]].concat()
 }
+
+/// A user of no account file, and of nothing's.
+pub const NOBODY: &str = "1234";
+pub const AS_NOBODY: [&str; 6] = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
+
+impl Place {
+    /// Runs wmexec from root with `--user`, then as that user without; `None` for what root alone can start.
+    pub fn as_nobody(&self, args: &[&str]) -> [Output; 2] {
+        let wmexec = self.wmexec();
+        let [setpriv, rest @ ..] = AS_NOBODY;
+        [
+            self.run(&[&["--user", NOBODY], args].concat()),
+            output(command(setpriv, &[rest.as_slice(), &[wmexec.as_str()], args].concat())),
+        ]
+    }
+
+    /// What both print; without root, what wmexec prints as whoever this is.
+    pub fn same(&self, args: &[&str]) -> String {
+        if !root("options with a user") {
+            return good(self.run(args));
+        }
+        let [switched, was] = self.as_nobody(args).map(good);
+        assert_eq!(switched, was, "{args:?}");
+        was
+    }
+
+    /// The one line that is said before anything is changed.
+    pub fn refused(&self, args: &[&str]) -> String {
+        let refused = self.run(&[args, &["echo", "ran"]].concat());
+        assert_eq!((refused.status.code(), text(&refused).as_str()), (Some(125), ""), "{args:?}");
+        let said = error(&refused);
+        let line = said.strip_prefix("wmexec: ").and_then(|said| said.strip_suffix('\n'));
+        line.filter(|line| !line.contains('\n')).unwrap_or_else(|| panic!("{args:?}: {said}")).to_owned()
+    }
+}
+
+/// The fields of /proc/self/status by their names.
+pub fn fields(names: &str, status: &str) -> Vec<String> {
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("{name} in {status}")).trim().to_owned()
+    };
+    names.split(' ').map(field).collect()
+}

@@ -1,24 +1,26 @@
 //! What a process finds in its environment: `environ`, `env_file`, `secrets`, `inherit_env`.
 
 use super::super::draft::Unit;
+use super::super::env_file::EnvPath;
 use super::super::keys;
 use super::super::reading::{Field, Reading};
 use super::super::yaml::{Entry, Value};
 use crate::model::command::{InheritEnv, Secret, Variable};
+use crate::model::variable::{assignment, check_names};
 use crate::text::diagnostic::Span;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
 /// A list of `NAME=value`, or a map.
 pub fn environ(field: &mut Field<'_, '_>) -> Vec<Variable> {
     let mut pairs: Vec<Variable> = Vec::new();
-    let mut add = |name: &str, value: &str| pairs.push((name.into(), value.into()));
     match &field.node.value {
         Value::Null => {}
         Value::Map(entries) => {
             for entry in entries.iter() {
                 if let Some(mut value) = valued(field, entry, "an empty one is written \"\"") {
                     if let Some(text) = value.text("a map of single values") {
-                        add(&entry.key, &text.text);
+                        pairs.push(((&*entry.key).into(), (&*text.text).into()));
                     }
                 }
             }
@@ -26,9 +28,9 @@ pub fn environ(field: &mut Field<'_, '_>) -> Vec<Variable> {
         _ => {
             field.items("a list of NAME=value, or a map", |item| {
                 let Some(text) = item.text("a list of NAME=value, or a map") else { return };
-                match text.text.split_once('=') {
-                    Some((name, value)) if !name.is_empty() => add(name, value),
-                    _ => item.error(format!("'{}' is not NAME=value", text.text)),
+                match assignment(OsStr::new(&*text.text)) {
+                    Ok(variable) => pairs.push(variable),
+                    Err(error) => item.error(error.to_string()),
                 }
             });
         }
@@ -69,20 +71,13 @@ pub fn env_file(field: &mut Field<'_, '_>, unit: &mut Unit) {
 
 fn one_file(field: &mut Field<'_, '_>, must: &str, unit: &mut Unit) {
     let Some(text) = field.word(must) else { return };
-    let (path, optional) = match text.strip_prefix('-') {
-        Some(path) => (path, true),
-        None => (text, false),
-    };
-    if path.is_empty() {
-        return field.error("there is no path behind the '-'");
-    }
-    match field.reading.env.read(Path::new(path), field.reading.problems) {
-        Ok(variables) => unit.of_files.extend(variables.iter().cloned()),
-        Err(unread) if unread.missing && optional => {}
-        Err(unread) => {
-            let hint = if unread.missing { " (a '-' before the path says that it may be missing)" } else { "" };
-            field.error(format!("cannot read '{path}': {}{hint}", unread.reason));
-        }
+    let result = EnvPath::parse(OsStr::new(text)).and_then(|path| {
+        let read = field.reading.env.read(path.path, field.reading.problems);
+        path.may_miss(read)
+    });
+    match result {
+        Ok(variables) => unit.of_files.extend(variables.iter().flat_map(|variables| variables.iter().cloned())),
+        Err(error) => field.error(error.to_string()),
     }
 }
 
@@ -116,10 +111,9 @@ pub fn inherit_env(field: &mut Field<'_, '_>, unit: &mut Unit) {
             let mut names: Vec<String> = Vec::new();
             field.items("a list of names", |item| {
                 let Some(name) = item.word("a variable's name, or its beginning and a '*'") else { return };
-                if name.strip_suffix('*').unwrap_or(name).contains(['*', '=']) {
-                    item.error(format!("'{name}' is no variable's name, nor its beginning and a '*'"));
-                } else {
-                    names.push(name.to_owned());
+                match check_names(name) {
+                    Ok(()) => names.push(name.to_owned()),
+                    Err(error) => item.error(error.to_string()),
                 }
             });
             names.shrink_to_fit();

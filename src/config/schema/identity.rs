@@ -3,6 +3,7 @@
 use super::super::draft::Unit;
 use super::super::reading::Field;
 use crate::model::command::Identity;
+use crate::model::number::id;
 
 const USER: &str = "a user's name or number";
 const GROUP: &str = "a group's name or number";
@@ -58,15 +59,6 @@ fn one_group(field: &mut Field<'_, '_>) -> Option<String> {
     is_possible(field, group).then(|| group.to_owned())
 }
 
-/// The highest id; the number above it means "leave as is" to the kernel.
-const HIGHEST: u32 = u32::MAX - 1;
-
-fn is_possible(field: &mut Field<'_, '_>, id: &str) -> bool {
-    let digits = id.strip_prefix('-').unwrap_or(id);
-    let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    let possible = !number || id.parse::<u32>().is_ok_and(|id| id <= HIGHEST);
-    if !possible {
-        field.error(format!("'{id}' is no possible id (0 to {HIGHEST})"));
-    }
-    possible
+fn is_possible(field: &mut Field<'_, '_>, name: &str) -> bool {
+    id(name).map_err(|error| field.error(error.to_string())).is_ok()
 }

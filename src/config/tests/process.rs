@@ -90,6 +90,9 @@ fn what_it_asks_for_is_read() {
         no_new_privs: true,
         capabilities: Some(1 | 1 << 10),
         stdin: Stdin::Inherit,
+        keep_home: false,
+        argv0: None,
+        parent_death: None,
     };
     assert_eq!(*process(keys).extras(), expected);
     let job = good(job(&format!("    schedule: '@daily'\n{keys}")));

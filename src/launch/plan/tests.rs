@@ -3,6 +3,7 @@
 use super::*;
 use crate::launch::accounts::Table;
 use crate::model::command::{Identity, InheritEnv};
+use crate::model::signal::Signal;
 use std::ffi::OsString;
 
 fn id(raw: u32) -> (Uid, Gid) {
@@ -49,8 +50,16 @@ fn layered(
         passwd: Table::Text(b"root:x:0:0::/root:/bin/sh\nweb:x:33:33::/srv:/bin/sh\n".to_vec()),
         group: Table::Text(b"adm:x:4:web\n".to_vec()),
     };
-    let mut context =
-        Context { environment, secrets, extra, accounts: &accounts, ids, open_files: None, foreground: false };
+    let mut context = Context {
+        environment,
+        secrets,
+        extra,
+        accounts: &accounts,
+        ids,
+        open_files: None,
+        foreground: false,
+        parent: None,
+    };
     change(&mut context);
     Plan::new(spec, &context)
 }
@@ -92,9 +101,14 @@ fn everything_that_may_be_asked_for_has_its_place() {
         oom_score_adj: Some(-500),
         no_new_privs: true,
         capabilities: Some(0b1001),
+        parent_death: Some(Signal::HUP),
         ..Extras::default()
     };
-    let plan = planned(&spec, &root(), |context| context.open_files = Some(Limit { soft: 1024, hard: 4096 }));
+    let parent = Pid::from_raw(7);
+    let plan = planned(&spec, &root(), |context| {
+        context.open_files = Some(Limit { soft: 1024, hard: 4096 });
+        context.parent = parent;
+    });
     let plan = plan.unwrap();
     assert_eq!(
         spoken(&plan),
@@ -111,9 +125,11 @@ fn everything_that_may_be_asked_for_has_its_place() {
             "keeping only CAP_CHOWN, CAP_FOWNER",
             "changing to directory '/srv'",
             "setting the umask to 027",
+            "asking for SIGHUP at the parent's end",
             "giving up new privileges",
         ]
     );
+    assert!(plan.steps.contains(&Step::ParentDeath { signal: Signal::HUP, parent }));
     assert!(plan.steps.contains(&Step::Groups(vec![id(4).1, id(7).1])));
 }
 
@@ -153,7 +169,7 @@ fn capabilities_are_kept_if_they_are_there_and_known() {
     // The kernel of these ids knows five, of which the process has four.
     assert_eq!(steps(1 << 40 | 1, "").unwrap(), ["keeping only CAP_CHOWN"]);
     let lacking = steps(0b1_0001, "web").unwrap_err().to_string();
-    assert_eq!(lacking, "cannot keep CAP_FSETID: wingmate itself lacks it");
+    assert_eq!(lacking, "cannot keep CAP_FSETID: this process lacks it");
 }
 
 #[test]
@@ -233,6 +249,19 @@ fn layers_of_the_environment_come_in_order() {
         told(InheritEnv::Only(vec!["K*".into()])),
         (format!("KEPT=inherited {none}"), "/usr/local/sbin/x".into())
     );
+}
+
+#[test]
+fn argument_0_and_the_home_may_be_somebody_elses() {
+    let mut spec = spec(&["ls", "-l"], "web");
+    *spec.extras_mut() = Extras { argv0: Some("-other".into()), keep_home: true, ..Extras::default() };
+    let environment = [("USER".into(), "root".into())];
+    let plan = layered(&spec, &root(), [&environment, &[], &[]], |_| {}).unwrap();
+    let words = |list: &[CString]| list.iter().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(words(&plan.argv), ["-other", "-l"]);
+    assert_eq!(words(&plan.candidates)[0], "/usr/local/sbin/ls");
+    assert_eq!(words(&plan.envp), ["USER=root"]);
+    assert!(spoken(&plan).contains(&"setting the user id to 33".to_owned()));
 }
 
 #[test]

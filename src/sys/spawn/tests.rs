@@ -5,6 +5,7 @@ use crate::launch::accounts::{Accounts, Table};
 use crate::launch::plan::Context;
 use crate::launch::step::Limit;
 use crate::model::command::{Identity, ProcessSpec, Session, Variable};
+use crate::sys::processes;
 use std::fs::{self, File, Permissions};
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -29,6 +30,7 @@ fn plan_with(spec: &ProcessSpec, environment: &[Variable], change: impl FnOnce(&
         ids: &ids,
         open_files: None,
         foreground: false,
+        parent: Some(processes::own()),
     };
     change(&mut context);
     Plan::new(spec, &context).unwrap()

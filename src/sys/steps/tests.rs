@@ -1,10 +1,15 @@
 //! Steps as a started program sees them.
 
+use crate::launch::step::Step;
 use crate::model::capability::Capabilities;
 use crate::model::command::{Extras, Identity, ProcessSpec, Resource, Rlimit};
+use crate::model::signal::Signal;
+use crate::model::unit::Pid;
 use crate::sys::fault::Fault;
+use crate::sys::processes;
 use crate::sys::spawn::spawn;
 use crate::sys::spawn::tests::{OURS, command, output, plan};
+use rustix::process::{WaitOptions, waitpid};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 use std::fs;
 
@@ -147,5 +152,30 @@ fn groups_are_set_by_whoever_may() {
     if is_root("setting groups") {
         assert_eq!(output(&plan(&asking(&["id", "-G"], groups(&["4321", "7", "4321"])))), "0 7 4321\n");
         assert_eq!(output(&plan(&asking(&["id", "-G"], groups(&[])))), "0\n");
+    }
+}
+
+#[test]
+fn a_parent_that_has_ended_already_is_told_of() {
+    let ended = |signal, parent| {
+        let extras = Extras { parent_death: Some(signal), ..Extras::default() };
+        let mut plan = plan(&asking(&["sh", "-c", "exit 7"], extras));
+        for step in &mut plan.steps {
+            if let Step::ParentDeath { parent: meant, .. } = step {
+                *meant = parent;
+            }
+        }
+        let pid = rustix::process::Pid::from_raw(spawn(&plan, &OURS).unwrap().raw());
+        let (_, status) = waitpid(pid, WaitOptions::empty()).unwrap().unwrap();
+        status.terminating_signal().or(status.exit_status().map(|code| -code)).unwrap()
+    };
+    let ours = Some(processes::own());
+    assert_eq!(ended(Signal::TERM, ours), -7);
+    for other in [None, Some(Pid::INIT)] {
+        for signal in [Signal::TERM, Signal::KILL] {
+            assert_eq!(ended(signal, other), signal.number());
+        }
+        // What ends nobody doesn't.
+        assert_eq!(ended(Signal::WINCH, other), -7);
     }
 }
