@@ -287,7 +287,16 @@ fn the_manuals_examples_are_command_lines() {
                 let name = Path::new(&words[place]).file_name().unwrap_or_default().to_owned();
                 let (applet, args) = crate::choose(&name, args);
                 words = match applet.read(args) {
-                    Ok(Asked::Run(line)) => line.command().unwrap_or_default().to_vec(),
+                    Ok(Asked::Run(line)) => {
+                        let command = line.command().unwrap_or_default().to_vec();
+                        let read = match applet.name {
+                            "exec" => crate::exec::options::read(&line, command.clone()).map(drop),
+                            "pidproxy" => crate::pidproxy::order(&line).map(drop),
+                            _ => Ok(()),
+                        };
+                        read.unwrap_or_else(|error| panic!("{example}: {error}"));
+                        command
+                    }
                     Ok(_) => panic!("{example}: help or version"),
                     Err(error) => panic!("{example}: {error}"),
                 };

@@ -6,7 +6,7 @@
 //! Words, `literal`,    a paragraph; options and names such as chpst(8) are literal by themselves, *NAME* is a placeholder
 //!     wmexec true      code, four blanks in
 //! --user               a term, on as many lines as it has names,
-//! : Words.             and what is said of it; further paragraphs (and code, five blanks in) begin with the colon, too
+//! : Words.             and what is said of it: paragraphs and code, each line or at least the first with the colon
 //! ```
 
 use std::fmt::Write;
@@ -19,6 +19,9 @@ const WRITE: &str = "WINGMATE_WRITE";
 
 /// How wide the source is at most, where words allow.
 const WIDTH: usize = 80;
+
+/// What code begins with.
+const CODE: &str = "    ";
 
 /// The page that is being written.
 pub struct Page {
@@ -180,11 +183,12 @@ fn add(blocks: &mut Vec<Block>, text: &str) {
         all.iter().take_while(|line| !line.starts_with(':')).map(|&line| line.to_owned()).collect();
     if let Some(said) = all.get(names.len()..).filter(|said| !said.is_empty()) {
         let said: Vec<&str> = said.iter().map(|line| line.get(2..).unwrap_or_default()).collect();
-        match (names.is_empty(), blocks.last_mut()) {
-            (true, Some(Block::Term(_, before))) => push(before, plain(&said)),
-            (true, _) => panic!("said of no term: {text:?}"),
-            (false, _) => blocks.push(Block::Term(names, vec![plain(&said)])),
+        if !names.is_empty() {
+            blocks.push(Block::Term(names, Vec::new()));
         }
+        let Some(Block::Term(_, before)) = blocks.last_mut() else { panic!("said of no term: {text:?}") };
+        let is_code = |line: &str| line.starts_with(CODE);
+        said.chunk_by(|one, next| is_code(one) == is_code(next)).for_each(|part| push(before, plain(part)));
     } else if !all.is_empty() {
         push(blocks, plain(&all));
     }
@@ -203,8 +207,8 @@ fn push(blocks: &mut Vec<Block>, block: Block) {
 
 /// A paragraph or code.
 fn plain(lines: &[&str]) -> Block {
-    match lines.iter().all(|line| line.starts_with("    ")) {
-        true => Block::Code(lines.iter().map(|line| line[4..].to_owned()).collect()),
+    match lines.iter().all(|line| line.starts_with(CODE)) {
+        true => Block::Code(lines.iter().map(|line| line[CODE.len()..].to_owned()).collect()),
         false => Block::Paragraph(lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")),
     }
 }
