@@ -20,9 +20,10 @@ pub static APPLET: Applet = Applet {
     summary: "execute a program as another user, in a session, environment and limits of its own",
     usage: "[--user USER[:GROUP]] [--setsid] [OPTIONS] [--] PROGRAM [ARG…]",
     about: "Becomes what the options say, then executes PROGRAM in place: same process, nothing left behind. HOME, \
-            USER, LOGNAME and SHELL become the user's. The environment is cleared first, then come the user's \
-            variables, files, --env. PROGRAM is searched in the PATH that results. Signal mask and dispositions pass \
-            on as found. Where an option has one value, the last one given counts.\n\
+            USER, LOGNAME and SHELL become the user's. Whatever the order of the options, the environment is cleared \
+            first, then come the user's variables, those of files, and those given one by one; a later one wins. \
+            PROGRAM is searched in the PATH that results. Signal mask and dispositions pass on as found. Of an option \
+            that can't be repeated, the last value counts.\n\
             WINGMATE_LOG_LEVEL=debug tells what was asked for and left out.\n\
             The version is also shown by the one argument 'version'.",
     options: &options::OPTIONS,
