@@ -27,11 +27,11 @@ use crate::model::moment::Mono;
 use crate::model::process::StartTime;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
-use crate::supervise::adoption::{Claim, Refusal, Unfit};
+use crate::supervise::adoption::{Claim, Refusal, Unfit, begun_since};
 use crate::supervise::proxy::{Ending, Event, Proxy, Step};
 use crate::supervise::sweep::Sweep;
 use crate::sys::clock::mono;
-use crate::sys::descriptors::Descriptors;
+use crate::sys::descriptors::{self, Descriptors};
 use crate::sys::poll::{Interest, Poller, Ready, Token};
 use crate::sys::processes;
 use crate::sys::reap::{self, Peek};
@@ -183,14 +183,13 @@ impl<'a> Loop<'a> {
         loop {
             match reap::peek() {
                 Peek::Dead(pid, _) => self.bury(pid, now),
-                Peek::AllAlive => break,
-                Peek::Childless => {
-                    self.look_if_awaited(now);
-                    let step = self.machine.handle(Event::Alone, now);
-                    self.act(step, now);
-                    break;
-                }
+                Peek::AllAlive | Peek::Childless => break,
             }
+        }
+        self.look_if_awaited(now);
+        if self.machine.awaits() && !self.has_left() {
+            let step = self.machine.handle(Event::Alone, now);
+            self.act(step, now);
         }
         self.go_on_sweeping();
     }
@@ -204,6 +203,10 @@ impl<'a> Loop<'a> {
         }
         if pid == self.starter {
             terminal::take_back(pid);
+            if self.daemon.as_ref().is_some_and(|daemon| daemon.pid() != pid) {
+                // Whom the starter has reaped ended before it, whichever is told first.
+                self.look_at_daemon(now);
+            }
             // What it left unreaped is our child by now, and speaks for itself.
             if let Some((daemon, exit)) = self.machine.unreaped().and_then(|pid| Some((pid, reap::reap(pid)?))) {
                 self.ended(daemon, Some(exit), now);
@@ -228,9 +231,19 @@ impl<'a> Loop<'a> {
             // Whoever is found to have taken its place has to stop as well.
             self.kept = vec![Signal::TERM];
         }
-        let lingering = reap::peek() != Peek::Childless;
+        let lingering = self.has_left();
         let step = self.machine.handle(Event::Exited { pid, exit, lingering }, now);
         self.act(step, now);
+    }
+
+    /// Whether a child of ours is there that the starter or the daemon has left. A dead one may be whom the pid file
+    /// names; those that a shell had before it became us are nobody's.
+    fn has_left(&self) -> bool {
+        if reap::peek() == Peek::Childless {
+            return false;
+        }
+        // Who can't be seen may be there.
+        descriptors::none_left() || !begun_since(&processes::children(self.us), self.us, self.since).is_empty()
     }
 
     /// An end that nobody asked for is told.

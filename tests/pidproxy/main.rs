@@ -6,7 +6,13 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod inherits;
 mod options;
+mod races;
+mod refusals;
+mod rest;
+mod reuse;
+mod sandbox;
 
 use rustix::process::{Signal, kill_process};
 use std::fs;
