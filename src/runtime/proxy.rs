@@ -180,11 +180,8 @@ impl<'a> Loop<'a> {
     // Children.
 
     fn take_children(&mut self, now: Mono) {
-        loop {
-            match reap::peek() {
-                Peek::Dead(pid, _) => self.bury(pid, now),
-                Peek::AllAlive | Peek::Childless => break,
-            }
+        while let Peek::Dead(pid, _) = reap::peek() {
+            self.bury(pid, now);
         }
         self.look_if_awaited(now);
         if self.machine.awaits() && !self.has_left() {
