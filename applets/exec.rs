@@ -1,6 +1,6 @@
 //! `wmexec [--user USER[:GROUP]] [--setsid] [OPTIONS] [--] PROGRAM [ARG…]`: become somebody else, then the program.
 
-mod options;
+pub mod options;
 
 use crate::applet::{Applet, Line, Operands, fail, wrong_usage};
 use crate::help;

@@ -6,6 +6,8 @@ mod exec;
 mod help;
 mod init;
 mod install;
+#[cfg(test)]
+mod manual;
 mod next;
 mod pidproxy;
 

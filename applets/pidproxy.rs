@@ -90,7 +90,7 @@ fn run(line: &Line) -> u8 {
     }
 }
 
-fn order(line: &Line) -> Result<Order, String> {
+pub fn order(line: &Line) -> Result<Order, String> {
     let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?.into();
     let timeout: Option<Duration> = line.parsed("start-timeout", parse_duration)?;
     let command = line.command().ok_or("there is no program to start; it goes behind '--'")?.to_vec();

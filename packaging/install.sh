@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what packaging/build.sh built: the binary, and its other two names as links to it.
+# Installs what packaging/build.sh built: the binary, and its other two names as links to it; and the manual pages.
 #
-#   packaging/install.sh                 into /usr/local/bin
-#   PREFIX=/usr packaging/install.sh     into /usr/bin
+#   packaging/install.sh                 into /usr/local/bin, the pages into /usr/local/share/man
+#   PREFIX=/usr packaging/install.sh     into /usr/bin and /usr/share/man
 #   DESTDIR=/tmp/image packaging/install.sh   below another root, for a package or an image
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,3 +24,11 @@ for name in wmexec wmpidproxy; do
 	ln -sf wingmate "$bin/$name"
 done
 printf 'install: %s\n' "$bin/wingmate" "$bin/wmexec" "$bin/wmpidproxy"
+
+for page in packaging/man/*.[15]; do
+	man=$prefix/share/man/man${page##*.}
+	mkdir -p "$man" || fail "cannot make '$man'"
+	cp "$page" "$man/"
+	chmod 644 "$man/${page##*/}"
+	printf 'install: %s\n' "$man/${page##*/}"
+done

@@ -5,7 +5,7 @@
 #   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl (where
 #               rustup has the musl target, or can add it, that serves too)
 #   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything,
-#               zone files to compare the built-in rules with, and, in target/oracle, a Python environment with cronsim to
+#               mandoc to look over the manual pages, zone files to compare the built-in rules with, and, in target/oracle, a Python environment with cronsim to
 #               compare fire times with
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,7 +16,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
-has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap, a static busybox and tzdata yourself"
+has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap, a static busybox, mandoc and tzdata yourself"
 
 missing=
 need() { missing="$missing $*"; } # PACKAGE…
@@ -28,6 +28,7 @@ has debootstrap || need debootstrap
 # The image has no libc: only a static busybox will do, which is not the package `busybox`.
 [ -e /usr/share/doc/busybox-static ] || need busybox-static
 has unshare || need util-linux
+has mandoc || need mandoc
 [ -e /usr/share/zoneinfo/zone1970.tab ] || need tzdata
 
 cronsim=2.8

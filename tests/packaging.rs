@@ -34,6 +34,17 @@ fn the_release_binary_is_static_and_installs_under_its_three_names() {
             assert!(version.contains(env!("CARGO_PKG_VERSION")), "{name}, round {round}: {version}");
         }
     }
+    for page in
+        ["man1/wingmate.1", "man1/wmexec.1", "man1/wmpidproxy.1", "man1/wingmate-check.1", "man5/wingmate.yaml.5"]
+    {
+        let path = dir.0.join("opt/x/share/man").join(page);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.contains(&format!("wingmate {}", env!("CARGO_PKG_VERSION"))), "{page}");
+    }
+    let pages = ["man1", "man5"].map(|section| fs::read_dir(dir.0.join("opt/x/share/man").join(section)));
+    let pages: usize = pages.into_iter().map(|pages| pages.expect("it is there").count()).sum();
+    let made = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man")).expect("it is there").count();
+    assert_eq!(pages, made, "each page that there is, and nothing else");
     let link = fs::read_link(dir.0.join("opt/x/bin/wmexec")).expect("it is a link");
     assert_eq!(link, Path::new("wingmate"), "a link that also holds when the folder is moved");
 }

@@ -4,6 +4,7 @@ mod crontab;
 mod defaults;
 mod dependencies;
 mod jobs;
+mod manual;
 mod mistakes;
 mod mutations;
 mod process;
