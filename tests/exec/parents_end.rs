@@ -20,7 +20,7 @@ fn the_parents_end_is_asked_for_after_what_would_undo_it() {
         let caps = ["--user", "1234:5678", "--groups", "7", "--caps", "net_bind_service", "--pdeathsig", "INT"];
         assert_eq!(good(place.run(&[caps.as_slice(), &DEATH].concat())), "2\n");
     }
-    for signal in ["", "NOPE", "0", "65"] {
+    for signal in ["", "XYZZY", "0", "65"] {
         let expected = format!(
             "--pdeathsig: unknown signal '{signal}' (a name such as TERM, SIGUSR1 or RTMIN+3, or a number from 1 to 64)"
         );
