@@ -12,7 +12,7 @@ use wingmate::model::command::Session;
 use wingmate::model::settings::Level;
 use wingmate::sys::session::{Standing, standing};
 use wingmate::sys::stand_in::{end_as, stand_in};
-use wingmate::sys::{exec, identity, processes};
+use wingmate::sys::{environment, exec, identity, processes};
 
 pub static APPLET: Applet = Applet {
     name: "exec",
@@ -64,13 +64,12 @@ fn plan(line: &Line, command: Vec<OsString>) -> Result<Plan, String> {
     spec.session = lacking(spec.session);
     let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
     let accounts = accounts.map_err(|error| error.to_string())?;
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let context = Context {
-        environment: &environment,
+        environment: &environment::found(),
         secrets: &[],
         extra: &[],
         accounts: &accounts,
-        ids: &identity::ids(),
+        ids: &identity::ids_for(&spec),
         open_files: None,
         foreground: false,
         parent,
