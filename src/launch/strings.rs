@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn one_with_a_nul_is_refused_and_leaves_nothing() {
         let mut strings = Strings::default();
-        assert_eq!(strings.push(&[b"A=", b"1\02"]), Err(Nul));
+        assert_eq!(strings.push(&[b"A=", b"1\0"]), Err(Nul));
         assert!(strings.is_empty());
         strings.push(&[b"B"]).unwrap();
         assert_eq!(strings.first(), Some(c"B"));

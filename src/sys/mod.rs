@@ -10,6 +10,7 @@ pub mod environment;
 pub mod exec;
 pub mod fault;
 pub mod files;
+pub mod heap;
 pub mod identity;
 pub mod init;
 pub mod inotify;
