@@ -12,7 +12,7 @@ use wingmate::model::command::Session;
 use wingmate::model::settings::Level;
 use wingmate::sys::session::{Standing, standing};
 use wingmate::sys::stand_in::{end_as, stand_in};
-use wingmate::sys::{exec, identity, processes};
+use wingmate::sys::{environment, exec, identity, processes};
 
 pub static APPLET: Applet = Applet {
     name: "exec",
@@ -20,9 +20,10 @@ pub static APPLET: Applet = Applet {
     summary: "execute a program as another user, in a session, environment and limits of its own",
     usage: "[--user USER[:GROUP]] [--setsid] [OPTIONS] [--] PROGRAM [ARG…]",
     about: "Becomes what the options say, then executes PROGRAM in place: same process, nothing left behind. HOME, \
-            USER, LOGNAME and SHELL become the user's. The environment is cleared first, then come the user's \
-            variables, files, --env. PROGRAM is searched in the PATH that results. Signal mask and dispositions pass \
-            on as found. Where an option has one value, the last one given counts.\n\
+            USER, LOGNAME and SHELL become the user's. Whatever the order of the options, the environment is cleared \
+            first, then come the user's variables, those of files, and those given one by one; a later one wins. \
+            PROGRAM is searched in the PATH that results. Signal mask and dispositions pass on as found. Of an option \
+            that can't be repeated, the last value counts.\n\
             WINGMATE_LOG_LEVEL=debug tells what was asked for and left out.\n\
             The version is also shown by the one argument 'version'.",
     options: &options::OPTIONS,
@@ -63,13 +64,12 @@ fn plan(line: &Line, command: Vec<OsString>) -> Result<Plan, String> {
     spec.session = lacking(spec.session);
     let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
     let accounts = accounts.map_err(|error| error.to_string())?;
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let context = Context {
-        environment: &environment,
+        environment: &environment::found(),
         secrets: &[],
         extra: &[],
         accounts: &accounts,
-        ids: &identity::ids(),
+        ids: &identity::ids_for(&spec),
         open_files: None,
         foreground: false,
         parent,

@@ -14,6 +14,11 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 use wingmate::runtime::resolve;
+use wingmate::sys::heap::Heap;
+
+/// Small things come without a system call.
+#[global_allocator]
+static HEAP: Heap = Heap::new();
 
 /// THE TABLE. Dispatch, help, suggestions, manual and completions know nothing else.
 pub static APPLETS: [&Applet; 8] = [

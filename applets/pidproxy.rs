@@ -5,6 +5,7 @@ use std::time::Duration;
 use wingmate::model::moment::parse_duration;
 use wingmate::model::service::PIDFILE_TIMEOUT;
 use wingmate::runtime::proxy::{self, Order};
+use wingmate::sys::environment;
 
 pub static APPLET: Applet = Applet {
     name: "pidproxy",
@@ -65,5 +66,5 @@ fn order(line: &Line) -> Result<Order, String> {
     let timeout: Option<Duration> = line.parsed("start-timeout", parse_duration)?;
     let command = line.command().ok_or("there is no program to start; it goes behind '--'")?.to_vec();
     let start_timeout = timeout.unwrap_or(PIDFILE_TIMEOUT);
-    Ok(Order { pid_file, start_timeout, command, environment: std::env::vars_os().collect() })
+    Ok(Order { pid_file, start_timeout, command, environment: environment::found() })
 }

@@ -14,8 +14,9 @@
 use super::daemon::Daemon;
 use super::pidfile::{Look, PidFile, PidFileError};
 use crate::launch::accounts::Accounts;
+use crate::launch::environment::Lent;
 use crate::launch::plan::{Context, Plan, PlanError};
-use crate::model::command::{ProcessSpec, Session, Variable};
+use crate::model::command::{ProcessSpec, Session};
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::process::StartTime;
@@ -46,7 +47,7 @@ pub struct Order {
     pub start_timeout: Duration,
     /// Program and arguments.
     pub command: Vec<OsString>,
-    pub environment: Vec<Variable>,
+    pub environment: Vec<Lent<'static>>,
 }
 
 /// Why there is no daemon's status to end with.

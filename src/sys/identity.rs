@@ -8,6 +8,7 @@ use super::files::{self, ReadError};
 use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
 use crate::launch::plan::Ids;
 use crate::model::capability::Capabilities;
+use crate::model::command::ProcessSpec;
 use rustix::io::Errno;
 use rustix::process::{geteuid, getgroups};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set, set_thread_groups};
@@ -18,24 +19,50 @@ use std::path::Path;
 /// A larger account file isn't read: wingmate's memory is bounded. Hundreds of thousands of users fit.
 const ACCOUNTS_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// This process's ids, and whether it may set groups: found out by setting those that it has.
+/// What a launch of this has to know; a fifth of [`ids`]'s system calls where no capabilities are asked for.
+pub fn ids_for(spec: &ProcessSpec) -> Ids {
+    match (spec.extras().capabilities, &spec.identity.user) {
+        (Some(_), _) => ids(),
+        (None, Some(_)) => Ids { inheritable: sets().inheritable, ..without_capabilities() },
+        (None, None) => without_capabilities(),
+    }
+}
+
+/// This process's ids and capabilities, and whether it may set groups: found out by setting those that it has.
 pub fn ids() -> Ids {
+    let Sets { permitted, inheritable } = sets();
+    Ids { permitted, inheritable, known: known(), ..without_capabilities() }
+}
+
+struct Sets {
+    permitted: Capabilities,
+    inheritable: Capabilities,
+}
+
+fn sets() -> Sets {
+    let sets = capabilities(None);
+    Sets {
+        permitted: Capabilities(sets.map_or(0, |sets| sets.permitted.bits())),
+        // Where that can't be known, a switch isn't safe without having tried to empty it.
+        inheritable: Capabilities(sets.map_or(u64::MAX, |sets| sets.inheritable.bits())),
+    }
+}
+
+fn without_capabilities() -> Ids {
     let (uids, gids) = (three(libc::getresuid), three(libc::getresgid));
     let found = getgroups().unwrap_or_default();
     let may_set_groups = set_thread_groups(&found).is_ok();
     let mut groups: Vec<Gid> = found.iter().filter_map(|gid| Gid::from_raw(gid.as_raw())).collect();
     groups.sort_unstable();
     groups.dedup();
-    let sets = capabilities(None);
     Ids {
         uids: uids.map(|raw| Uid::from_raw(raw).unwrap_or(Uid::UNMAPPED)),
         gids: gids.map(|raw| Gid::from_raw(raw).unwrap_or(Gid::UNMAPPED)),
         groups,
         may_set_groups,
-        permitted: Capabilities(sets.map_or(0, |sets| sets.permitted.bits())),
-        // Where that can't be known, a switch isn't safe without having tried to empty it.
-        inheritable: Capabilities(sets.map_or(u64::MAX, |sets| sets.inheritable.bits())),
-        known: known(),
+        permitted: Capabilities(0),
+        inheritable: Capabilities(0),
+        known: Capabilities(0),
     }
 }
 

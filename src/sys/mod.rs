@@ -6,9 +6,11 @@
 pub mod clock;
 pub mod datagrams;
 pub mod descriptors;
+pub mod environment;
 pub mod exec;
 pub mod fault;
 pub mod files;
+pub mod heap;
 pub mod identity;
 pub mod init;
 pub mod inotify;

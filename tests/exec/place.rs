@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const PASSWD: &str = "\
@@ -134,7 +135,8 @@ impl Place {
 
     /// What both print; without root, what wmexec prints as whoever this is.
     pub fn same(&self, args: &[&str]) -> String {
-        if !root("options with a user") {
+        static MAY: LazyLock<bool> = LazyLock::new(|| root("options with a user"));
+        if !*MAY {
             return good(self.run(args));
         }
         let [switched, was] = self.as_nobody(args).map(good);
