@@ -128,9 +128,7 @@ impl Plan {
         let path = environment::get(&variables, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
         let (candidates, envp) = (candidates(program, path)?, assignments(&variables)?);
         let (steps, notices) = steps(spec, context, target)?;
-        let first = extras.argv0.as_ref().unwrap_or(program);
-        let words = std::iter::once(first).chain(spec.command.iter().skip(1));
-        let argv = arguments(words)?;
+        let argv = arguments(extras.argv0.as_ref().unwrap_or(program), &spec.command)?;
         Ok(Plan { argv, candidates, searched: is_name(program), envp, steps, notices })
     }
 
@@ -242,10 +240,10 @@ fn is_name(program: &OsStr) -> bool {
     !program.is_empty() && !program.as_bytes().contains(&b'/')
 }
 
-fn arguments<'a>(words: impl Iterator<Item = &'a OsString> + Clone) -> Result<Strings, PlanError> {
-    let bytes = words.clone().map(|word| word.len() + 1).sum();
-    let mut arguments = Strings::with_capacity(words.clone().count(), bytes);
-    for word in words {
+fn arguments(first: &OsStr, command: &[OsString]) -> Result<Strings, PlanError> {
+    let words = || std::iter::once(first).chain(command.iter().skip(1).map(OsString::as_os_str));
+    let mut arguments = Strings::with_capacity(command.len(), words().map(|word| word.len() + 1).sum());
+    for word in words() {
         arguments.push(&[word.as_bytes()]).map_err(|Nul| PlanError::Nul(Place::Command))?;
     }
     Ok(arguments)

@@ -37,7 +37,6 @@ fn without_known() -> Ids {
     let mut groups: Vec<Gid> = found.iter().filter_map(|gid| Gid::from_raw(gid.as_raw())).collect();
     groups.sort_unstable();
     groups.dedup();
-    let sets = capabilities(None);
     Ids {
         uids: uids.map(|raw| Uid::from_raw(raw).unwrap_or(Uid::UNMAPPED)),
         gids: gids.map(|raw| Gid::from_raw(raw).unwrap_or(Gid::UNMAPPED)),
