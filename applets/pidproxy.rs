@@ -4,6 +4,7 @@ use crate::applet::{Applet, Line, Operands, Opt, fail, wrong_usage};
 use std::time::Duration;
 use wingmate::model::moment::parse_duration;
 use wingmate::model::service::PIDFILE_TIMEOUT;
+use wingmate::model::signal::Signal;
 use wingmate::runtime::proxy::{self, Order};
 
 pub static APPLET: Applet = Applet {
@@ -32,6 +33,30 @@ pub static APPLET: Applet = Applet {
             env: Some("WINGMATE_STARTSECS"),
             default: Some("30s"),
             help: "how long the pid file may take; then what was started is stopped",
+        },
+        Opt {
+            short: None,
+            long: "stop-signal",
+            value: Some("SIGNAL"),
+            env: None,
+            default: Some("TERM"),
+            help: "what TERM is passed on as: a name or a number",
+        },
+        Opt {
+            short: None,
+            long: "stop-timeout",
+            value: Some("DURATION"),
+            env: None,
+            default: Some("none"),
+            help: "from TERM to the SIGKILL of a daemon that is still there; a start that is stopped has 5s without it",
+        },
+        Opt {
+            short: None,
+            long: "reload-signal",
+            value: Some("SIGNAL"),
+            env: None,
+            default: Some("HUP"),
+            help: "what HUP is passed on as: a name or a number",
         },
     ],
     operands: Operands::AfterDashes,
@@ -64,6 +89,17 @@ fn order(line: &Line) -> Result<Order, String> {
     let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?.into();
     let timeout: Option<Duration> = line.parsed("start-timeout", parse_duration)?;
     let command = line.command().ok_or("there is no program to start; it goes behind '--'")?.to_vec();
-    let start_timeout = timeout.unwrap_or(PIDFILE_TIMEOUT);
-    Ok(Order { pid_file, start_timeout, command, environment: std::env::vars_os().collect() })
+    Ok(Order {
+        pid_file,
+        start_timeout: timeout.unwrap_or(PIDFILE_TIMEOUT),
+        stop_signal: signal(line, "stop-signal")?.unwrap_or(Signal::TERM),
+        stop_timeout: line.parsed("stop-timeout", parse_duration)?,
+        reload_signal: signal(line, "reload-signal")?.unwrap_or(Signal::HUP),
+        command,
+        environment: std::env::vars_os().collect(),
+    })
+}
+
+fn signal(line: &Line, option: &str) -> Result<Option<Signal>, String> {
+    line.parsed(option, str::parse)
 }

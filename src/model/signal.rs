@@ -1,5 +1,6 @@
 //! Signals by name and number (signal(7)), as users write and read them.
 
+use crate::text::near::nearest;
 use std::fmt;
 use std::str::FromStr;
 
@@ -101,15 +102,26 @@ impl fmt::Debug for Signal {
 
 /// What was written isn't a signal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown signal '{0}' (a name such as TERM, SIGUSR1 or RTMIN+3, or a number from 1 to 64)")]
-pub struct UnknownSignal(String);
+#[error("unknown signal '{text}' ({})", meant(text))]
+pub struct UnknownSignal {
+    text: String,
+}
+
+/// The name that is likely meant, or what there is to choose from.
+fn meant(text: &str) -> String {
+    let upper = text.to_ascii_uppercase();
+    match nearest(upper.strip_prefix("SIG").unwrap_or(&upper), NAMES.map(|(name, _)| name)) {
+        Some(name) => format!("did you mean '{name}'?"),
+        None => "a name such as TERM, SIGUSR1 or RTMIN+3, or a number from 1 to 64".into(),
+    }
+}
 
 impl FromStr for Signal {
     type Err = UnknownSignal;
 
     /// `TERM`, `SIGTERM`, `term`, `15`, `RTMIN+3`, `SIGRTMAX-1`.
     fn from_str(text: &str) -> Result<Signal, UnknownSignal> {
-        let unknown = || UnknownSignal(text.to_owned());
+        let unknown = || UnknownSignal { text: text.to_owned() };
         if let Ok(number) = text.parse::<i32>() {
             return Signal::from_number(number).ok_or_else(unknown);
         }
@@ -211,6 +223,16 @@ mod tests {
         for text in ["KILL:TERM", "STOP:0", "CHLD:TERM", "SEGV:TERM"] {
             assert!(matches!(text.parse::<Rewrite>(), Err(BadRewrite::Unseen(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn the_likely_name_is_suggested() {
+        let said = |text: &str| text.parse::<Signal>().unwrap_err().to_string();
+        assert_eq!(said("TREM"), "unknown signal 'TREM' (did you mean 'TERM'?)");
+        assert_eq!(said("sigwnich"), "unknown signal 'sigwnich' (did you mean 'WINCH'?)");
+        let list = "a name such as TERM, SIGUSR1 or RTMIN+3, or a number from 1 to 64";
+        assert_eq!(said("reload"), format!("unknown signal 'reload' ({list})"));
+        assert_eq!(said("65"), format!("unknown signal '65' ({list})"));
     }
 
     #[test]

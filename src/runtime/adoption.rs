@@ -155,6 +155,13 @@ impl Loop {
 
     /// A child is dead and not yet reaped: it may be, or have been, a daemon that is awaited.
     pub(super) fn look_before_burial(&mut self, pid: Pid, now: Now) {
+        if let Some((unit, _)) = self.children.get(&pid).copied() {
+            let adoption = self.adoptions.get(&unit);
+            if adoption.and_then(|a| a.daemon.as_ref()).is_some_and(|daemon| daemon.pid() != pid) {
+                // Whom a starter has reaped ended before it, whichever is told first.
+                self.look_at_daemon(unit, now);
+            }
+        }
         let awaiting: Vec<UnitId> = self.adoptions.iter().filter(|(_, a)| a.awaited).map(|(unit, _)| *unit).collect();
         for unit in awaiting {
             self.look_for_daemon(unit, now);

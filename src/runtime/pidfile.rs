@@ -154,6 +154,9 @@ impl PidFile {
         if untouched {
             return Err(refuse(Unfit::Stale));
         }
+        if processes::is_thread(pid) {
+            return Err(refuse(Unfit::Thread));
+        }
         let daemon = Held::hold(&seen).ok_or(refuse(Unfit::Gone))?;
         // Only what is judged again while it is held was judged at all: the number may have changed hands before.
         let again = judged(pid, claim).map_err(refuse)?;

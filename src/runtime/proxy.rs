@@ -5,19 +5,25 @@
 //!   we are the terminal's foreground group the starter becomes that (it may ask for a passphrase, and a ^C is then
 //!   its own); we are it again when the starter has gone, and a ^C is forwarded like any INT.
 //! - A signal that comes before there is a daemon is kept for it; TERM, INT and QUIT then stop the start: the
-//!   starter and all that it has begun get that signal, and SIGKILL later (`supervise::sweep`). With a daemon every
-//!   signal of `FORWARDED` is the daemon's alone, and only its end is ours.
+//!   starter and all that it has begun get what the daemon would get, and SIGKILL later (`clearing`). With a daemon
+//!   every signal that is passed on (`passing`) is the daemon's alone, and only its end is ours.
 //! - What a failed start left is stopped the same way. What an adopted daemon leaves is not ours to stop (sshd's
 //!   sessions outlive it).
 //! - As the child subreaper we inherit whatever the daemon orphans: reaped, and otherwise ignored.
 
+mod clearing;
+mod order;
+mod passing;
+
+pub use order::{Order, ProxyError};
+
 use super::daemon::Daemon;
-use super::pidfile::{Look, PidFile, PidFileError};
+use super::pidfile::{Look, PidFile};
 use crate::launch::accounts::Accounts;
 use crate::launch::plan::{Context, Plan, PlanError};
-use crate::model::command::{ProcessSpec, Session, Variable};
+use crate::model::command::{ProcessSpec, Session};
 use crate::model::exit::Exit;
-use crate::model::moment::{Mono, Spoken};
+use crate::model::moment::Mono;
 use crate::model::process::StartTime;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
@@ -25,81 +31,12 @@ use crate::supervise::adoption::{Claim, Refusal, Unfit, begun_since};
 use crate::supervise::proxy::{Ending, Event, Proxy, Step};
 use crate::supervise::sweep::Sweep;
 use crate::sys::clock::mono;
-use crate::sys::descriptors::Descriptors;
-use crate::sys::fault::Fault;
-use crate::sys::files::reason;
+use crate::sys::descriptors::{self, Descriptors};
 use crate::sys::poll::{Interest, Poller, Ready, Token};
-use crate::sys::processes::{self, Held};
+use crate::sys::processes;
 use crate::sys::reap::{self, Peek};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{identity, init, spawn, terminal};
-use rustix::io::Errno;
-use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct Order {
-    pub pid_file: PathBuf,
-    /// How long the daemon may take to be named.
-    pub start_timeout: Duration,
-    /// Program and arguments.
-    pub command: Vec<OsString>,
-    pub environment: Vec<Variable>,
-}
-
-/// Why there is no daemon's status to end with.
-#[derive(Debug, thiserror::Error)]
-pub enum ProxyError {
-    #[error(transparent)]
-    PidFile(#[from] PidFileError),
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    #[error("{0}")]
-    Launch(Fault),
-    #[error("cannot {what}: {}", reason(&(*errno).into()))]
-    System { what: &'static str, errno: Errno },
-    #[error("cannot start the daemon: '{program}' {exit}")]
-    StarterFailed { program: String, exit: Exit },
-    #[error("'{program}' named no daemon within {}; pid file '{}': {refusal}", Spoken(*within), path.display())]
-    TimedOut { program: String, within: Duration, path: PathBuf, refusal: Refusal },
-    #[error("'{program}' left no daemon behind; pid file '{}': {refusal}", path.display())]
-    NothingLeft { program: String, path: PathBuf, refusal: Refusal },
-    #[error("'{program}' cannot be stopped")]
-    Unstoppable { program: String },
-}
-
-impl ProxyError {
-    /// The exit status that it means.
-    pub fn status(&self) -> u8 {
-        match self {
-            ProxyError::Launch(fault) => fault.status().unwrap_or(1),
-            ProxyError::StarterFailed { exit, .. } => exit.status(),
-            ProxyError::PidFile(_)
-            | ProxyError::Plan(_)
-            | ProxyError::System { .. }
-            | ProxyError::TimedOut { .. }
-            | ProxyError::NothingLeft { .. }
-            | ProxyError::Unstoppable { .. } => 1,
-        }
-    }
-}
-
-/// What is passed on to the daemon (spec/pidproxy.md).
-const FORWARDED: [Signal; 9] = [
-    Signal::TERM,
-    Signal::INT,
-    Signal::HUP,
-    Signal::QUIT,
-    Signal::USR1,
-    Signal::USR2,
-    Signal::WINCH,
-    Signal::CONT,
-    Signal::TSTP,
-];
-/// Those after which an end is one that was asked for.
-const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::QUIT];
 
 const SIGNALS: Token = Token(0);
 const FILE: Token = Token(1);
@@ -147,8 +84,12 @@ struct Loop<'a> {
     kept: Vec<Signal>,
     /// The daemon got a signal of [`STOPS`].
     asked: bool,
-    /// It got TERM: a successor gets it too.
+    /// We got TERM: a successor is told to stop too.
     stopping: bool,
+    /// When SIGKILL is due.
+    stop_by: Option<Mono>,
+    /// The daemon has had it.
+    killed: bool,
     sweep: Option<Sweep>,
     /// How it ends, when nothing is left to be swept.
     outcome: Option<Result<u8, ProxyError>>,
@@ -172,6 +113,8 @@ impl<'a> Loop<'a> {
             kept: Vec::new(),
             asked: false,
             stopping: false,
+            stop_by: None,
+            killed: false,
             sweep: None,
             outcome: None,
         };
@@ -206,7 +149,7 @@ impl<'a> Loop<'a> {
     fn deadline(&self) -> Option<Mono> {
         let daemon = self.daemon.as_ref().and_then(Daemon::deadline);
         let sweep = self.sweep.as_ref().map(Sweep::deadline);
-        [self.machine.deadline(), self.file.deadline(), daemon, sweep].into_iter().flatten().min()
+        [self.machine.deadline(), self.file.deadline(), daemon, self.kill_deadline(), sweep].into_iter().flatten().min()
     }
 
     fn expire(&mut self, now: Mono) {
@@ -219,6 +162,9 @@ impl<'a> Loop<'a> {
         }
         let step = self.machine.expire(now);
         self.act(step, now);
+        if due(self.kill_deadline()) {
+            self.kill();
+        }
         if let Some(mut sweep) = self.sweep.take_if(|sweep| sweep.deadline() <= now) {
             if sweep.expire(now) {
                 let program = self.program();
@@ -230,64 +176,19 @@ impl<'a> Loop<'a> {
         }
     }
 
-    // Signals.
-
-    fn take_signals(&mut self, signals: &Signals, now: Mono) {
-        while let Some(received) = signals.next() {
-            match received.signal {
-                Signal::CHLD => self.take_children(now),
-                signal if FORWARDED.contains(&signal) => self.pass_on(signal, now),
-                _ => {}
-            }
-        }
-    }
-
-    fn pass_on(&mut self, signal: Signal, now: Mono) {
-        if self.machine.awaits() {
-            // Whoever saw the pid file may signal us before we have seen it.
-            self.look(now);
-        }
-        if let Some(daemon) = &self.daemon {
-            match daemon.signal(signal) {
-                Ok(()) | Err(Errno::SRCH) => {}
-                Err(errno) => (self.say)(&format!(
-                    "cannot send {signal} to the daemon (pid {}): {}",
-                    daemon.pid(),
-                    reason(&errno.into())
-                )),
-            }
-            if signal == Signal::TERM {
-                // Whoever is stopped takes it when it goes on only.
-                let _ = daemon.signal(Signal::CONT);
-            }
-            self.asked |= STOPS.contains(&signal);
-        } else if self.machine.awaits() && STOPS.contains(&signal) && !self.machine.hands_over() {
-            return self.cancel(signal, now);
-        } else if self.machine.awaits() {
-            self.kept.retain(|kept| *kept != signal);
-            self.kept.push(signal);
-        }
-        if signal == Signal::TERM {
-            self.stopping = true;
-            let step = self.machine.handle(Event::Stopping, now);
-            self.act(step, now);
-        }
-    }
-
     // Children.
 
     fn take_children(&mut self, now: Mono) {
         loop {
             match reap::peek() {
                 Peek::Dead(pid, _) => self.bury(pid, now),
-                Peek::AllAlive => break,
-                Peek::Childless => {
-                    self.look_if_awaited(now);
-                    let step = self.machine.handle(Event::Alone, now);
-                    self.act(step, now);
-                    break;
-                }
+                Peek::AllAlive | Peek::Childless => break,
             }
+        }
+        self.look_if_awaited(now);
+        if self.machine.awaits() && !self.has_left() {
+            let step = self.machine.handle(Event::Alone, now);
+            self.act(step, now);
         }
         self.go_on_sweeping();
     }
@@ -301,6 +202,10 @@ impl<'a> Loop<'a> {
         }
         if pid == self.starter {
             terminal::take_back(pid);
+            if self.daemon.as_ref().is_some_and(|daemon| daemon.pid() != pid) {
+                // Whom the starter has reaped ended before it, whichever is told first.
+                self.look_at_daemon(now);
+            }
             // What it left unreaped is our child by now, and speaks for itself.
             if let Some((daemon, exit)) = self.machine.unreaped().and_then(|pid| Some((pid, reap::reap(pid)?))) {
                 self.ended(daemon, Some(exit), now);
@@ -325,9 +230,19 @@ impl<'a> Loop<'a> {
             // Whoever is found to have taken its place has to stop as well.
             self.kept = vec![Signal::TERM];
         }
-        let lingering = reap::peek() != Peek::Childless;
+        let lingering = self.has_left();
         let step = self.machine.handle(Event::Exited { pid, exit, lingering }, now);
         self.act(step, now);
+    }
+
+    /// Whether a child of ours is there that the starter or the daemon has left. A dead one may be whom the pid file
+    /// names; those that a shell had before it became us are nobody's.
+    fn has_left(&self) -> bool {
+        if reap::peek() == Peek::Childless {
+            return false;
+        }
+        // Who can't be seen may be there.
+        descriptors::none_left() || !begun_since(&processes::children(self.us), self.us, self.since).is_empty()
     }
 
     /// An end that nobody asked for is told.
@@ -354,6 +269,7 @@ impl<'a> Loop<'a> {
             let daemon = Daemon::watch(daemon, child, &self.poller, DAEMON, now);
             let step = self.machine.handle(Event::Candidate(daemon.pid()), now);
             self.daemon = Some(daemon);
+            self.killed = false;
             self.act(step, now);
         }
     }
@@ -395,39 +311,7 @@ impl<'a> Loop<'a> {
         };
         self.outcome = Some(outcome);
         if matches!(ending, Ending::StarterFailed(_) | Ending::TimedOut) {
-            self.begin_sweep(Signal::TERM, now);
-        }
-    }
-
-    // Stopping a start.
-
-    /// Asked to stop before there is a daemon.
-    fn cancel(&mut self, signal: Signal, now: Mono) {
-        let step = self.machine.handle(Event::Stopping, now);
-        self.file.disarm();
-        self.begin_sweep(signal, now);
-        self.act(step, now);
-    }
-
-    fn begin_sweep(&mut self, signal: Signal, now: Mono) {
-        if self.sweep.is_none() {
-            self.sweep = Some(Sweep::new(signal, now));
-            self.go_on_sweeping();
-        }
-    }
-
-    /// Signals what is due; ends the sweep when nothing is left. Called at its beginning and after each death.
-    fn go_on_sweeping(&mut self) {
-        let Some(mut sweep) = self.sweep.take() else { return };
-        let below = begun_since(&processes::descendants(self.us), self.us, self.since);
-        for facts in sweep.due(&below) {
-            let sent = Held::hold(&facts).map(|held| held.signal(sweep.signal()));
-            if sent == Some(Err(Errno::PERM)) && sweep.spare(&facts) {
-                (self.say)(&format!("process {} may not be stopped: it is another user's", facts.pid));
-            }
-        }
-        if !sweep.is_clean(&below, self.us) || self.outcome.is_none() {
-            self.sweep = Some(sweep);
+            self.begin_sweep(self.order.stop_signal, now);
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Unfit {
     Dead,
     /// It is the process that asks.
     Ourselves,
+    /// A thread has that number, whose process has another.
+    Thread,
     /// The starter's children don't lead to it.
     Stranger,
     /// It, or the child of ours that it descends from, began before the starter.
@@ -134,6 +136,7 @@ impl fmt::Display for Unfit {
             Unfit::Gone => "but there is no such process",
             Unfit::Dead => "a process that has already ended",
             Unfit::Ourselves => "which is the process that waits for it",
+            Unfit::Thread => "which is a thread of a process, and no process",
             Unfit::Stranger => "which is no descendant of the program (one that another manager starts never is)",
             Unfit::Older => "a process that began before the program was started",
             Unfit::Taken => "a process of another unit",

@@ -1,7 +1,7 @@
 //! How that which a failed or cancelled start left is stopped: `wmpidproxy`'s own stop sequence, apart from the
 //! daemon's machine (`proxy`). A supervised unit has the supervisor's instead.
 //!
-//! Each process gets the stop signal once, also one that is begun meanwhile; after [`GRACE`] whatever is left gets
+//! Each process gets the stop signal once, also one that is begun meanwhile; after its time whatever is left gets
 //! SIGKILL, again until nothing is; [`LAST`] later it is given up (a process in an uninterruptible wait). What may
 //! not be signalled (another uid) isn't waited for.
 
@@ -11,7 +11,7 @@ use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use std::time::Duration;
 
-/// From the stop signal to SIGKILL: `stop.timeout`'s default.
+/// From the stop signal to SIGKILL where nothing else is asked for: `stop.timeout`'s default.
 pub const GRACE: Duration = Duration::from_secs(5);
 /// From the first SIGKILL to giving up.
 pub const LAST: Duration = Duration::from_secs(1);
@@ -28,9 +28,10 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Begins with this stop signal.
-    pub fn new(signal: Signal, now: Mono) -> Sweep {
-        Sweep { signal, until: now + GRACE, told: Vec::new(), spared: Vec::new() }
+    /// Begins with this stop signal, and SIGKILL after `grace`.
+    pub fn new(signal: Signal, grace: Duration, now: Mono) -> Sweep {
+        let until = now + if signal == Signal::KILL { LAST } else { grace };
+        Sweep { signal, until, told: Vec::new(), spared: Vec::new() }
     }
 
     /// What is sent at present.
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn each_is_told_once_a_signal() {
-        let mut sweep = Sweep::new(Signal::TERM, START);
+        let mut sweep = Sweep::new(Signal::TERM, GRACE, START);
         assert_eq!(sweep.due(&[process(2), process(3)]), [process(2), process(3)]);
         assert_eq!(sweep.due(&[process(2), process(3), process(4)]), [process(4)], "begun meanwhile");
         assert!(!sweep.expire(START));
@@ -116,8 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn the_stop_signal_may_be_kill_and_the_grace_nothing() {
+        let mut sweep = Sweep::new(Signal::TERM, Duration::ZERO, START);
+        assert!(!sweep.expire(START));
+        assert_eq!((sweep.signal(), sweep.deadline()), (Signal::KILL, START + LAST));
+        let mut sweep = Sweep::new(Signal::KILL, Duration::ZERO, START);
+        assert!(!sweep.expire(START));
+        assert!(sweep.expire(START + LAST));
+    }
+
+    #[test]
     fn the_dead_and_the_spared_are_not_waited_for() {
-        let mut sweep = Sweep::new(Signal::TERM, START);
+        let mut sweep = Sweep::new(Signal::TERM, GRACE, START);
         let us = Pid::INIT;
         let dead = Facts { dead: true, parent: Some(process(2).pid), ..process(3) };
         assert!(sweep.due(&[dead]).is_empty());

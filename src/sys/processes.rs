@@ -53,6 +53,13 @@ pub fn facts(pid: Pid) -> Option<Facts> {
     Facts::parse(buffer.get(..count)?)
 }
 
+/// Whether this is the number of a thread that isn't its process's first: `/proc` shows it like a process.
+pub fn is_thread(pid: Pid) -> bool {
+    let status = std::fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    let process = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"Tgid:\t"));
+    process.is_some_and(|process| process != pid.to_string().as_bytes())
+}
+
 /// A chain of parents is followed no further than this.
 const DEEPEST: usize = 1024;
 
@@ -223,6 +230,20 @@ mod tests {
         drop(shell.stdin.take());
         shell.wait().unwrap();
         assert_eq!(facts(pid_of(&shell)), None);
+    }
+
+    #[test]
+    fn a_thread_is_told_from_its_process() {
+        let thread = std::thread::spawn(|| rustix::thread::gettid().as_raw_nonzero().get()).join().unwrap();
+        assert!(!is_thread(own()));
+        assert!(!is_thread(Pid::from_raw(thread).unwrap()), "it has ended");
+        std::thread::spawn(|| {
+            let thread = Pid::from_raw(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+            assert!(is_thread(thread));
+            assert!(facts(thread).is_some(), "though it looks like one");
+        })
+        .join()
+        .unwrap();
     }
 
     #[test]

@@ -6,6 +6,14 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod inherits;
+mod options;
+mod races;
+mod refusals;
+mod rest;
+mod reuse;
+mod sandbox;
+
 use rustix::process::{Signal, kill_process};
 use std::fs;
 use std::io::{Read, Write};

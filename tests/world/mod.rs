@@ -1,6 +1,7 @@
 //! A small world for one story: a directory, fifos to tell programs to go on, a proxy whose stdout is read line by
 //! line. Everything is awaited with one generous limit, after which the story has failed.
 
+pub mod filter;
 pub mod rest;
 pub mod terminal;
 
@@ -124,14 +125,20 @@ impl Proxy {
 
     /// The next line that the program says.
     pub fn expect(&mut self, line: &str) {
+        let found = self.line(line);
+        assert_eq!(found, line, "{}", self.messages());
+    }
+
+    /// The next line, whatever it is; `what` is awaited.
+    pub fn line(&mut self, what: &str) -> String {
         let mut found = Vec::new();
         let mut byte = [0];
         while !found.ends_with(b"\n") {
-            await_readable(&self.stdout, line);
-            assert_eq!(self.stdout.read(&mut byte).unwrap(), 1, "the end instead of '{line}': {}", self.messages());
+            await_readable(&self.stdout, what);
+            assert_eq!(self.stdout.read(&mut byte).unwrap(), 1, "the end instead of '{what}': {}", self.messages());
             found.push(byte[0]);
         }
-        assert_eq!(String::from_utf8_lossy(&found).trim_end(), line, "{}", self.messages());
+        String::from_utf8_lossy(&found).trim_end().to_owned()
     }
 
     /// Nothing more is said, and nobody is left who could.
@@ -144,6 +151,12 @@ impl Proxy {
 
     pub fn signal(&self, signal: Signal) {
         kill_process(pid_of(self), signal).unwrap();
+    }
+
+    /// Whether it hasn't ended yet. (Until it is waited for, its number is its own.)
+    pub fn lives(&self) -> bool {
+        let pidfd = pidfd_open(pid_of(self), PidfdFlags::empty()).unwrap();
+        poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0
     }
 
     /// The proxy's exit status.
