@@ -2,10 +2,9 @@
 # Base images for the container tests, made of what this machine has: no registry is asked.
 #
 #   docker/test/bases.sh busybox TAG    /bin/busybox and nothing else
-#   docker/test/bases.sh debian TAG     bookworm's smallest set with openssh-server, by debootstrap
-#   docker/test/bases.sh stack TAG      the same with nginx-light and postgresql
+#   docker/test/bases.sh debian TAG     bookworm's smallest set with openssh-server, nginx-light and postgresql, by debootstrap
 #
-# A Debian tree takes half a minute and is kept as a tar file in $XDG_CACHE_HOME (or /var/cache)/wingmate-test.
+# The Debian tree takes half a minute and is kept as a tar file in $XDG_CACHE_HOME (or /var/cache)/wingmate-test.
 set -eu
 
 fail() { printf 'bases: %s\n' "$*" >&2; exit 1; }
@@ -18,12 +17,10 @@ busybox_base() {
 	tar -chf - --transform 's,^,bin/,' -C "$(dirname "$binary")" busybox | docker import - "$tag" >/dev/null
 }
 
-debian_base() { bootstrapped bookworm-sshd openssh-server; }
-stack_base() { bootstrapped bookworm-stack nginx-light,postgresql; }
-
-bootstrapped() { # NAME PACKAGES
-	tree=$cache/$1.tar
-	[ -f "$tree" ] || bootstrap "$tree" "$2"
+# One tree for all: a second one would take as long as all that the first one holds.
+debian_base() {
+	tree=$cache/bookworm-servers.tar
+	[ -f "$tree" ] || bootstrap "$tree" openssh-server,nginx-light,postgresql
 	docker import "$tree" "$tag" >/dev/null
 }
 
@@ -44,6 +41,6 @@ bootstrap() { # TAR PACKAGES
 }
 
 case $1 in
-	busybox | debian | stack) "$1_base" ;;
-	*) fail "no base '$1' (busybox, debian or stack)" ;;
+	busybox | debian) "$1_base" ;;
+	*) fail "no base '$1' (busybox or debian)" ;;
 esac

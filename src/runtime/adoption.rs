@@ -122,6 +122,7 @@ impl Loop {
             return;
         }
         let others = self.others(unit);
+        let shared = self.supervisor.group(unit);
         let Some(adoption) = self.adoptions.get_mut(&unit) else { return };
         let claim = Claim { reaper: processes::own(), since: adoption.since, older: &[], others: &others };
         let life = adoption.life;
@@ -132,6 +133,7 @@ impl Loop {
                 adoption.file.disarm();
                 adoption.daemon = Some(Daemon::watch(daemon, child, &self.poller, token(DAEMONS, unit), now.mono));
                 self.children.insert(pid, (unit, life));
+                let group = group.filter(|group| *group == pid || Some(*group) == shared);
                 self.events.push(Event::Adopted { unit, life, pid, group });
             }
             Look::NotYet => {

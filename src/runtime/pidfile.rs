@@ -47,7 +47,7 @@ pub enum Look {
     /// No daemon yet; [`PidFile::refusal`] says why.
     NotYet,
     /// The file names this one, and it is fit. `child`: it is our own child, so its end comes as SIGCHLD.
-    /// `group`: the process group that it leads.
+    /// `group`: the process group that it is in.
     Fit { daemon: Held, child: bool, group: Option<Pid> },
 }
 
@@ -164,7 +164,7 @@ impl PidFile {
             return Err(refuse(Unfit::Gone));
         }
         let child = again.parent == Some(claim.reaper);
-        Ok(Look::Fit { daemon, child, group: again.group.filter(|group| *group == pid) })
+        Ok(Look::Fit { daemon, child, group: again.group })
     }
 }
 

@@ -304,6 +304,8 @@ impl<'a> Loop<'a> {
             }
             Step::Adopted(_) => {
                 self.file.disarm();
+                // A signal that ended the one before it (QUIT, nginx's when it is upgraded) was that one's.
+                self.asked = false;
                 for signal in std::mem::take(&mut self.kept) {
                     self.pass_on(signal, now);
                 }

@@ -28,7 +28,7 @@ pub struct Adopting {
     pub proxy: Proxy,
     /// During a hand-over: since when the unit has been up.
     pub up: Option<Mono>,
-    /// The starter's process group, until it was seen empty.
+    /// The starter's process group, or in a hand-over the daemon's, until it was seen empty.
     pub group: Option<Pid>,
     /// Why what stands in the pid file isn't taken, as far as it was seen.
     pub refused: Option<String>,
@@ -40,6 +40,12 @@ impl Adopting {
     /// The group, once its leader is dead: an orphan's end may have emptied it.
     pub fn orphaned_group(&self) -> Option<Pid> {
         if self.proxy.starter().is_some() { None } else { self.group }
+    }
+
+    /// The group of the daemon that has ended: its successor may be in it (nginx's after an upgrade), with all that the
+    /// two of them began.
+    pub fn inherited_group(&self) -> Option<Pid> {
+        if self.proxy.hands_over() { self.group } else { None }
     }
 }
 
@@ -106,8 +112,8 @@ impl Service {
                 }
                 adopting.proxy.handle(event, now)
             }
-            State::Running { proxy: Some(proxy), group, .. } => {
-                if *group == Some(death.pid) && !death.group_lives {
+            State::Running { proxy: Some(proxy), pid, group, .. } => {
+                if *pid == death.pid && !death.group_lives {
                     *group = None;
                 }
                 proxy.handle(event, now)
@@ -138,7 +144,8 @@ impl Service {
 
     /// The pid file is to be watched (again).
     fn await_successor(&mut self, actions: &mut Vec<Action>) {
-        let State::Running { up, proxy: Some(proxy), .. } = &self.state else { return };
+        let State::Running { group, up, proxy: Some(proxy), .. } = &self.state else { return };
+        let group = *group;
         let up = match up {
             Up::Since { since, .. } => Some(*since),
             Up::Awaited(_) => None,
@@ -150,7 +157,7 @@ impl Service {
             Some(_) => "its daemon ended, its starter has yet to tell how",
             None => "its daemon ended with 0; a successor is awaited",
         };
-        self.state = State::Adopting(Box::new(Adopting { proxy, up, group: None, refused: None, ready: false }));
+        self.state = State::Adopting(Box::new(Adopting { proxy, up, group, refused: None, ready: false }));
         self.say(actions, Level::Info, text.to_owned(), "starting", None);
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
     }

@@ -20,7 +20,8 @@ pub enum Event {
     Exited { unit: UnitId, life: Life, pid: Pid, exit: Option<Exit>, group_lives: bool, lingering: bool },
     /// The process group of this life was seen empty: nobody may signal it any more.
     GroupGone { unit: UnitId, life: Life },
-    /// The pid file of this life names this process, which was judged fit. `group`: the one that it leads.
+    /// The pid file of this life names this process, which was judged fit. `group`: the one that it leads,
+    /// or was left by the daemon that it succeeds.
     Adopted { unit: UnitId, life: Life, pid: Pid, group: Option<Pid> },
     /// What the pid file of this life names was refused, in words; it is waited over.
     Refused { unit: UnitId, life: Life, reason: String },

@@ -30,6 +30,7 @@ impl Supervisor {
     pub fn group(&self, unit: UnitId) -> Option<Pid> {
         match self.unit(unit)?.service()?.state {
             State::Running { group, .. } => group,
+            State::Adopting(ref adopting) => adopting.inherited_group(),
             _ => None,
         }
     }

@@ -19,14 +19,14 @@ enum Recipe {
 const RECIPES: &[(&str, Recipe)] = &[
     ("busybox", Recipe::Base),
     ("debian", Recipe::Base),
-    ("stack", Recipe::Base),
     ("bare", Recipe::Folder { folder: "docker/test/bare", argument: "PROGRAMS", base: "busybox" }),
     ("tools", Recipe::Folder { folder: "docker/test/tools", argument: "PROGRAMS", base: "busybox" }),
     ("scratch", Recipe::Folder { folder: "docker/scratch", argument: "PROGRAMS", base: "busybox" }),
     ("alpine", Recipe::Folder { folder: "docker/alpine", argument: "BASE", base: "tools" }),
     ("bookworm", Recipe::Folder { folder: "docker/bookworm", argument: "BASE", base: "debian" }),
+    ("daemons", Recipe::Folder { folder: "example/daemons", argument: "BASE", base: "debian" }),
     ("ssh-docker", Recipe::Folder { folder: "example/ssh-docker", argument: "BASE", base: "debian" }),
-    ("web-stack", Recipe::Folder { folder: "example/web-stack", argument: "BASE", base: "stack" }),
+    ("web-stack", Recipe::Folder { folder: "example/web-stack", argument: "BASE", base: "debian" }),
 ];
 
 pub struct Engine {

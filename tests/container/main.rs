@@ -5,6 +5,7 @@ mod engine;
 #[path = "../world/lines.rs"]
 mod lines;
 mod running;
+mod servers;
 mod web_stack;
 
 use std::time::Duration;

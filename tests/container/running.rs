@@ -67,6 +67,11 @@ impl<'a> Container<'a> {
         stdout.into_owned()
     }
 
+    /// `docker kill --signal SIGNAL`: to the container's process 1.
+    pub fn signal(&self, signal: &str) {
+        self.engine.run(&["kill", "--signal", signal, &self.name]);
+    }
+
     /// `docker stop`: how long it took.
     pub fn stop(&self) -> Duration {
         let begun = Instant::now();

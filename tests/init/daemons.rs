@@ -46,6 +46,33 @@ fn a_daemon_that_is_killed_is_there_again() {
     assert!(lines.iter().any(|line| line.ends_with("d: stopped: killed by SIGTERM")), "{lines:#?}");
 }
 
+/// As nginx does when it is upgraded: its successor is its child, and stays in its group.
+#[test]
+fn what_a_successor_leaves_in_its_predecessors_group_is_ended_too() {
+    let place = place("");
+    place.fifo("late");
+    let written = r#"echo $$ > $D/run/d.pid"#;
+    let second = "sh -c 'sleep inf & echo $! > $D/worker; read x < $D/late; echo $$ > $D/run/d.pid; exec sleep inf' &";
+    let first = format!("{second} {written}; read x < $D/go; exit 0");
+    place.program(
+        "first",
+        &format!("#!/bin/sh\nuntil read -r _ _ _ parent _ < /proc/$$/stat && [ $parent = 1 ]; do :; done\n{first}\n"),
+    );
+    place.program("forks", "#!/bin/sh\nsetsid $D/first &\n");
+    let mut wingmate = place.start(&[]);
+    wingmate.line("d: running (daemon, pid ");
+    place.tell("go", "on");
+    wingmate.line("d: its daemon ended with 0; a successor is awaited");
+    place.tell("late", "on");
+    let pid = daemon(&wingmate.line("d: running (daemon, pid "));
+    let worker = wingmate.inside(place.read("worker").trim());
+    processes::kill(wingmate.inside(&pid), Signal::KILL).unwrap();
+    wingmate.line("; ending what it left behind");
+    wingmate.line("d: nothing is left of it; restart in ");
+    assert!(processes::facts(worker).is_none(), "the worker is still there");
+    wingmate.stop();
+}
+
 #[test]
 fn without_a_descriptor_to_look_for_it_a_daemon_is_waited_for() {
     let place = place("    ready: { timeout: 1h }\n");

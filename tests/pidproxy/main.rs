@@ -13,13 +13,11 @@ mod refusals;
 mod rest;
 mod reuse;
 mod sandbox;
+mod upgrade;
 
 use rustix::process::{Signal, kill_process};
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 use world::terminal::Terminal;
@@ -506,48 +504,6 @@ fn a_starter_may_ask_at_the_terminal_and_gives_it_back() {
     proxy.signal(Signal::TERM);
     proxy.expect("TERM");
     assert_eq!(proxy.wait(), 5);
-}
-
-/// The first and the last daemon that most people meet: it forks twice, and re-executes itself on HUP.
-#[test]
-fn stands_in_for_sshd() {
-    const SSHD: &str = "/usr/sbin/sshd";
-    if !Path::new(SSHD).exists() {
-        wingmate::sys::stdio::err(
-            "\n*** NOT TESTED with a real sshd: /usr/sbin/sshd (openssh-server) isn't installed ***\n",
-        );
-        return;
-    }
-    let world = World::new();
-    // Where sshd as root wants to be chrooted to; Debian's start script makes it.
-    if rustix::process::getuid().is_root() {
-        fs::create_dir_all("/run/sshd").unwrap();
-    }
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let key = world.path("key");
-    assert!(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f", &key]).status().unwrap().success());
-    let (file, config) = (world.path("a.pid"), world.path("config"));
-    let lines = format!("Port {port}\nListenAddress 127.0.0.1\nHostKey {key}\nPidFile {file}\nUsePAM no\n");
-    fs::write(&config, lines).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
-    let mut proxy = world.launch(command.args(["pidproxy", "-p", &file, "--", SSHD, "-f", &config]));
-    let first = world.await_pid(|_| true);
-    assert!(banner(port).starts_with("SSH-2.0"));
-    proxy.signal(Signal::HUP);
-    let second = world.await_pid(|pid| pid != first);
-    assert!(banner(port).starts_with("SSH-2.0"));
-    proxy.signal(Signal::TERM);
-    assert_eq!(proxy.wait(), 0, "{}", proxy.messages());
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "sshd is still there");
-    assert!(rustix::process::test_kill_process(second).is_err());
-}
-
-fn banner(port: u16) -> String {
-    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let mut start = [0; 7];
-    connection.read_exact(&mut start).unwrap();
-    connection.write_all(b"bye\r\n").unwrap();
-    String::from_utf8_lossy(&start).into_owned()
 }
 
 /// In a pid namespace without a /proc of its own no daemon can be told from a stranger.
