@@ -32,6 +32,7 @@ pub fn ids() -> Ids {
 
 fn without_known() -> Ids {
     let (uids, gids) = (three(libc::getresuid), three(libc::getresgid));
+    let sets = capabilities(None);
     let found = getgroups().unwrap_or_default();
     let may_set_groups = set_thread_groups(&found).is_ok();
     let mut groups: Vec<Gid> = found.iter().filter_map(|gid| Gid::from_raw(gid.as_raw())).collect();
