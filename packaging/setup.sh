@@ -5,8 +5,8 @@
 #   to build    a C linker; for the small static binary the distribution's rustc with its library's source, musl (where
 #               rustup has the musl target, or can add it, that serves too)
 #   to test     a Docker Engine, debootstrap for a Debian base image, a static busybox for images without anything,
-#               mandoc to look over the manual pages, zone files to compare the built-in rules with, and, in target/oracle, a Python environment with cronsim to
-#               compare fire times with
+#               mandoc to look over the manual pages, strace to count system calls, zone files to compare the built-in
+#               rules with, and, in target/oracle, a Python environment with cronsim to compare fire times with
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
-has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap, a static busybox, mandoc and tzdata yourself"
+has apt-get || fail "this is no Debian or Ubuntu: install a C linker, a musl target for rustc, dockerd, debootstrap, a static busybox, mandoc, strace and tzdata yourself"
 
 missing=
 need() { missing="$missing $*"; } # PACKAGE…
@@ -29,6 +29,7 @@ has debootstrap || need debootstrap
 [ -e /usr/share/doc/busybox-static ] || need busybox-static
 has unshare || need util-linux
 has mandoc || need mandoc
+has strace || need strace
 [ -e /usr/share/zoneinfo/zone1970.tab ] || need tzdata
 
 cronsim=2.8

@@ -1,6 +1,7 @@
 //! The release binary as packaging/ makes and installs it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -47,6 +48,24 @@ fn the_release_binary_is_static_and_installs_under_its_three_names() {
     assert_eq!(pages, made, "each page that there is, and nothing else");
     let link = fs::read_link(dir.0.join("opt/x/bin/wmexec")).expect("it is a link");
     assert_eq!(link, Path::new("wingmate"), "a link that also holds when the folder is moved");
+    let calls = calls_to_become_nobody(&dir.0.join("opt/x/bin/wmexec"), &dir.0.join("trace"));
+    assert!(calls.len() <= 40, "{} system calls: {calls:#?}", calls.len());
+}
+
+/// What `wmexec --user` asks of the kernel, from its own exec to the program's. By a name as root; whoever may not change
+/// users asks for what they are.
+fn calls_to_become_nobody(wmexec: &Path, trace: &Path) -> Vec<String> {
+    let root = fs::metadata("/proc/self").is_ok_and(|found| found.uid() == 0);
+    let own = ran(Command::new("id").arg("-u"));
+    let user = if root { "nobody" } else { own.trim_end() };
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-e", "signal=none", "-o"]).arg(trace);
+    ran(strace.arg(wmexec).args(["--user", user, "/bin/true"]));
+    let text = fs::read_to_string(trace).expect("strace has written it");
+    let calls = text.lines().skip(1).take_while(|line| !line.contains("execve(\"/bin/true\""));
+    let calls: Vec<String> = calls.map(str::to_owned).collect();
+    assert!(calls.iter().any(|call| call.contains("/etc/passwd")), "{calls:#?}");
+    calls
 }
 
 /// A folder of this test's own, gone with it.
