@@ -5,7 +5,7 @@ use crate::world::World;
 use crate::world::filter::refuse;
 use std::process::Command;
 
-/// `again N` starts the stranger with that number. It says at its end whether a signal came.
+/// Nobody else may fork then. `again N` starts the stranger with that number. It says at its end whether a signal came.
 const WORLD: &str = r#"
 frozen() { until read -r _ _ state _ < /proc/$1/stat && [ $state = T ]; do :; done; }
 again() {
@@ -23,7 +23,7 @@ tick() { read -r then _ < /proc/uptime; until read -r now _ < /proc/uptime && [ 
 const BEFORE_THE_LOOK: &str = r#"
 $W pidproxy -p $P --start-timeout 1s -- sh -c '
     sh -c "exit 0" & N=$!; wait $N
-    echo begun > $D/begin; read x < $D/go; echo $N > $P; echo $N > $D/begin; cat $D/life' & proxy=$!
+    echo begun > $D/begin; read x < $D/go; echo $N > $P; echo $N > $D/begin; read x < $D/late' & proxy=$!
 read x < $D/begin
 kill -STOP $proxy; frozen $proxy
 echo on > $D/go; read N < $D/begin
