@@ -9,7 +9,7 @@ use wingmate::model::command::{Identity, ProcessSpec, Session};
 use wingmate::sys::fault::Fault;
 use wingmate::sys::session::{Standing, standing};
 use wingmate::sys::stand_in::{end_as, stand_in};
-use wingmate::sys::{exec, identity};
+use wingmate::sys::{environment, exec, identity};
 
 pub static APPLET: Applet = Applet {
     name: "exec",
@@ -81,13 +81,12 @@ fn plan(line: &Line, command: Vec<OsString>, setsid: bool) -> Result<Plan, Strin
     let spec = ProcessSpec { command, identity: who, session, ..ProcessSpec::default() };
     let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
     let accounts = accounts.map_err(|error| error.to_string())?;
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let context = Context {
-        environment: &environment,
+        environment: &environment::found(),
         secrets: &[],
         extra: &[],
         accounts: &accounts,
-        ids: &identity::ids(),
+        ids: &identity::ids_for(&spec),
         open_files: None,
         foreground: false,
     };

@@ -6,6 +6,7 @@ use wingmate::model::moment::parse_duration;
 use wingmate::model::service::PIDFILE_TIMEOUT;
 use wingmate::model::signal::Signal;
 use wingmate::runtime::proxy::{self, Order};
+use wingmate::sys::environment;
 
 pub static APPLET: Applet = Applet {
     name: "pidproxy",
@@ -16,7 +17,9 @@ pub static APPLET: Applet = Applet {
             place: lives while the daemon lives, passes TERM, INT, HUP, QUIT, USR1, USR2, WINCH, CONT and TSTP on to \
             it, and ends when it ends.\n\
             The daemon is the process that the pid file names, provided that the program began it: a stale or forged \
-            file is waited over. A daemon that ends with 0 may be succeeded by another within 2 seconds.",
+            file is waited over. A daemon that ends with 0 may be succeeded by another within 2 seconds.\n\
+            Before there is a daemon TERM, INT and QUIT stop the program and all that it has begun; other signals are \
+            kept for the daemon.",
     options: &[
         Opt {
             short: Some('p'),
@@ -32,7 +35,8 @@ pub static APPLET: Applet = Applet {
             value: Some("DURATION"),
             env: Some("WINGMATE_STARTSECS"),
             default: Some("30s"),
-            help: "how long the pid file may take; then what was started is stopped",
+            help: "how long the pid file may take (500ms, 1m30s; a bare number is seconds); then what was started is \
+                   stopped",
         },
         Opt {
             short: None,
@@ -40,7 +44,7 @@ pub static APPLET: Applet = Applet {
             value: Some("SIGNAL"),
             env: None,
             default: Some("TERM"),
-            help: "what TERM is passed on as: a name or a number",
+            help: "what TERM is passed on as: a name (QUIT, RTMIN+3) or a number",
         },
         Opt {
             short: None,
@@ -48,7 +52,8 @@ pub static APPLET: Applet = Applet {
             value: Some("DURATION"),
             env: None,
             default: Some("none"),
-            help: "from TERM to the SIGKILL of a daemon that is still there; a start that is stopped has 5s without it",
+            help: "how long after TERM a daemon that is still there gets SIGKILL; a start that is stopped gets it after \
+                   5s without this",
         },
         Opt {
             short: None,
@@ -56,14 +61,14 @@ pub static APPLET: Applet = Applet {
             value: Some("SIGNAL"),
             env: None,
             default: Some("HUP"),
-            help: "what HUP is passed on as: a name or a number",
+            help: "what HUP is passed on as: a name (USR1, RTMIN+3) or a number",
         },
     ],
     operands: Operands::AfterDashes,
     statuses: &[
         ("N", "the daemon's own; 128+N if signal N ended it; or the program's, if that failed"),
         ("0", "the daemon, whose status another process has, ended after TERM, INT or QUIT"),
-        ("1", "no daemon in time; the daemon ended, and another process has its status"),
+        ("1", "no daemon in time, or none left; or only another process has its status"),
         ("2", "wrong usage"),
         ("126", "the program was found but can't be executed"),
         ("127", "the program was not found"),
@@ -96,7 +101,7 @@ fn order(line: &Line) -> Result<Order, String> {
         stop_timeout: line.parsed("stop-timeout", parse_duration)?,
         reload_signal: signal(line, "reload-signal")?.unwrap_or(Signal::HUP),
         command,
-        environment: std::env::vars_os().collect(),
+        environment: environment::found(),
     })
 }
 

@@ -10,19 +10,20 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use wingmate::launch::accounts::Accounts;
+use wingmate::launch::environment::Lent;
 use wingmate::launch::plan::{Context, Plan};
 use wingmate::launch::step::Limit;
-use wingmate::model::command::{Identity, ProcessSpec, Session, Variable};
+use wingmate::model::command::{Identity, ProcessSpec, Session};
 use wingmate::model::unit::Pid;
 use wingmate::sys::descriptors::Descriptors;
-use wingmate::sys::{identity, spawn};
+use wingmate::sys::{environment, identity, spawn};
 
 const PROGRAM: &str = "/bin/true";
 const ROUNDS: usize = 9;
 
 fn main() -> io::Result<()> {
     let starts = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(300);
-    let environment: Vec<Variable> = std::env::vars_os().collect();
+    let environment = environment::found();
     let floor = Floor::new(&environment);
     let null = File::options().read(true).write(true).open("/dev/null")?;
     let descriptors = Descriptors::stdio([Some(null.as_fd()); 3]);
@@ -77,7 +78,7 @@ struct Setting {
 }
 
 /// A plan as a unit's start makes it, account files read anew included.
-fn plan(environment: &[Variable], setting: &Setting) -> Plan {
+fn plan(environment: &[Lent<'_>], setting: &Setting) -> Plan {
     let spec = ProcessSpec {
         command: vec![PROGRAM.into()],
         identity: Identity { user: setting.user.map(str::to_owned), group: None },
@@ -107,9 +108,9 @@ struct Floor {
 }
 
 impl Floor {
-    fn new(environment: &[Variable]) -> Floor {
+    fn new(environment: &[Lent<'_>]) -> Floor {
         use std::os::unix::ffi::OsStrExt;
-        let line = |(name, value): &Variable| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).unwrap();
+        let line = |(name, value): &Lent<'_>| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).unwrap();
         let envp: Vec<CString> = environment.iter().map(line).collect();
         let pointers = envp.iter().map(|line| line.as_ptr()).chain([std::ptr::null()]).collect();
         Floor { program: CString::new(PROGRAM).unwrap(), _envp: envp, pointers }

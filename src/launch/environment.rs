@@ -16,26 +16,28 @@ pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 /// What units inherit of wingmate's own environment: all but what its own manager told it alone
 /// (sd_notify(3), sd_listen_fds(3)). `wmexec` passes everything on.
-pub fn for_units(found: impl IntoIterator<Item = Variable>) -> Vec<Variable> {
+pub fn for_units(mut found: Vec<Lent<'_>>) -> Vec<Lent<'_>> {
     let private =
         |name: &[u8]| name == b"NOTIFY_SOCKET" || name.starts_with(b"WATCHDOG_") || name.starts_with(b"LISTEN_");
-    found.into_iter().filter(|(name, _)| !private(name.as_bytes())).collect()
+    found.retain(|(name, _)| !private(name.as_bytes()));
+    found
 }
 
 /// What is passed on of the environment that was found.
-pub fn inherited<'a>(found: &'a [Variable], which: &InheritEnv) -> Vec<Lent<'a>> {
+pub fn inherited<'a>(found: &[Lent<'a>], which: &InheritEnv) -> Vec<Lent<'a>> {
     let is_passed_on = |name: &OsStr| match which {
         InheritEnv::All => true,
         InheritEnv::Nothing => false,
         InheritEnv::Only(names) => names.iter().any(|wanted| stands_for(wanted, name)),
     };
     let mut lent = Vec::with_capacity(found.len() + ROOM);
-    lent.extend(found.iter().map(lend).filter(|(name, _)| is_passed_on(name)));
+    lent.extend(found.iter().filter(|(name, _)| is_passed_on(name)));
     lent
 }
 
-fn lend((name, value): &Variable) -> Lent<'_> {
-    (name, value)
+/// Variables of one's own, lent.
+pub fn lend(variables: &[Variable]) -> Vec<Lent<'_>> {
+    variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect()
 }
 
 /// `AWS_*` stands for every name that begins so.
@@ -106,7 +108,7 @@ mod tests {
     }
 
     fn merge(base: Vec<Variable>, person: Option<&Person>, layers: &[&[Variable]]) -> Vec<Variable> {
-        owned(&super::merge(inherited(&base, &InheritEnv::All), person, layers))
+        owned(&super::merge(inherited(&lend(&base), &InheritEnv::All), person, layers))
     }
 
     fn person(name: Option<&str>) -> Person {
@@ -120,7 +122,7 @@ mod tests {
         assert_eq!(merged, variables("A=1 HOME=/root B=4 A=3 USER=root LOGNAME=root C=7"));
         assert_eq!(merge(base.clone(), None, &[&variables("A=9")])[..2], variables("A=9 HOME=/root"));
         assert_eq!(merge(base.clone(), None, &[&variables("A=9")]).len(), 5);
-        assert_eq!(get(&inherited(&base, &InheritEnv::All), "A"), Some(OsStr::new("1")));
+        assert_eq!(get(&lend(&base), "A"), Some(OsStr::new("1")));
     }
 
     #[test]
@@ -151,7 +153,7 @@ mod tests {
             (only(&["*"]), "AWS_KEY=1 AWS_=2 AWS=3 PATH=/bin A=4 A=5 aws_key=6"),
         ];
         for (which, expected) in rows {
-            assert_eq!(owned(&inherited(&found, &which)), variables(expected), "{which:?}");
+            assert_eq!(owned(&inherited(&lend(&found), &which)), variables(expected), "{which:?}");
         }
     }
 
@@ -159,6 +161,6 @@ mod tests {
     fn units_do_not_inherit_what_was_told_to_wingmate() {
         let found =
             variables("A=1 NOTIFY_SOCKET=@x WATCHDOG_USEC=5 WATCHDOG_PID=1 LISTEN_FDS=2 LISTEN_PID=1 LISTENER=y");
-        assert_eq!(for_units(found), variables("A=1 LISTENER=y"));
+        assert_eq!(owned(&for_units(lend(&found))), variables("A=1 LISTENER=y"));
     }
 }

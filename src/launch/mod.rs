@@ -5,3 +5,4 @@ pub mod accounts;
 pub mod environment;
 pub mod plan;
 pub mod step;
+pub mod strings;

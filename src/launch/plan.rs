@@ -4,19 +4,21 @@
 use super::accounts::{AccountError, Accounts, Gid, Target, Uid};
 use super::environment::{self, DEFAULT_PATH, Lent};
 use super::step::{Limit, Step};
+use super::strings::{Nul, Strings};
 use crate::model::capability::Capabilities;
 use crate::model::command::{Extras, ProcessSpec, Resource, Rlimit, Session, Variable};
-use std::ffi::{CString, OsStr};
+use memchr::memchr_iter;
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// Argument vector, environment, candidate paths and steps of one launch.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
-    pub argv: Vec<CString>,
+    pub argv: Strings,
     /// `NAME=value`, each.
-    pub envp: Vec<CString>,
+    pub envp: Strings,
     /// What is tried for exec, in order: execvpe(3)'s search.
-    pub candidates: Vec<CString>,
+    pub candidates: Strings,
     /// Whether they come from `PATH`.
     pub searched: bool,
     pub steps: Vec<Step>,
@@ -28,7 +30,7 @@ pub struct Plan {
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The inherited environment (for units: [`environment::for_units`], taken once).
-    pub environment: &'a [Variable],
+    pub environment: &'a [Lent<'a>],
     /// What was read from files that nobody else is to see.
     pub secrets: &'a [Variable],
     /// What wingmate itself tells the child; beats everything.
@@ -118,24 +120,9 @@ impl Plan {
         let inherited = environment::inherited(context.environment, &extras.inherit_env);
         let variables = environment::merge(inherited, target.person.as_ref(), &layers);
         let path = environment::get(&variables, "PATH").unwrap_or(OsStr::new(DEFAULT_PATH));
-        let mut envp = Vec::with_capacity(variables.len());
-        for variable in &variables {
-            envp.push(joined(variable)?);
-        }
-        let candidates = candidates(program, path)?;
+        let (candidates, envp) = (candidates(program, path)?, assignments(&variables)?);
         let (steps, notices) = steps(spec, context, target)?;
-        Ok(Plan {
-            argv: spec
-                .command
-                .iter()
-                .map(|word| cstring(word.as_bytes(), || Place::Command))
-                .collect::<Result<_, _>>()?,
-            candidates,
-            searched: is_name(program),
-            envp,
-            steps,
-            notices,
-        })
+        Ok(Plan { argv: arguments(&spec.command)?, candidates, searched: is_name(program), envp, steps, notices })
     }
 
     /// The user and group that the process becomes, if it becomes another user than `ids` say.
@@ -218,35 +205,47 @@ fn capabilities(steps: &mut Vec<Step>, asked: u64, ids: &Ids) -> Result<(), Plan
 
 /// The paths that execvpe(3) would try: the program itself if it has a `/`, else in each directory of `path`
 /// (an empty one is the current directory).
-fn candidates(program: &OsStr, path: &OsStr) -> Result<Vec<CString>, PlanError> {
-    let named = is_name(program);
-    let program = program.as_bytes();
+fn candidates(program: &OsStr, path: &OsStr) -> Result<Strings, PlanError> {
+    let nul = |Nul| PlanError::Nul(Place::Command);
+    let (named, program, path) = (is_name(program), program.as_bytes(), path.as_bytes());
     if !named {
-        return Ok(vec![cstring(program, || Place::Command)?]);
+        let mut candidate = Strings::with_capacity(1, program.len() + 1);
+        candidate.push(&[program]).map_err(nul)?;
+        return Ok(candidate);
     }
-    let join = |directory: &[u8]| {
-        let mut joined = Vec::with_capacity(directory.len() + program.len() + 2);
-        if !directory.is_empty() {
-            joined.extend_from_slice(directory);
-            joined.push(b'/');
-        }
-        joined.extend_from_slice(program);
-        cstring(&joined, || Place::Command)
-    };
-    path.as_bytes().split(|b| *b == b':').map(join).collect()
+    let count = memchr_iter(b':', path).count() + 1;
+    let mut candidates = Strings::with_capacity(count, path.len() + (program.len() + 2) * count);
+    let mut begin = 0;
+    for end in memchr_iter(b':', path).chain([path.len()]) {
+        let directory = path.get(begin..end).unwrap_or_default();
+        let between: &[u8] = if directory.is_empty() { b"" } else { b"/" };
+        candidates.push(&[directory, between, program]).map_err(nul)?;
+        begin = end + 1;
+    }
+    Ok(candidates)
 }
 
 fn is_name(program: &OsStr) -> bool {
     !program.is_empty() && !program.as_bytes().contains(&b'/')
 }
 
-fn joined((name, value): &Lent<'_>) -> Result<CString, PlanError> {
-    // The NUL has its place too.
-    let mut joined = Vec::with_capacity(name.len() + value.len() + 2);
-    joined.extend_from_slice(name.as_bytes());
-    joined.push(b'=');
-    joined.extend_from_slice(value.as_bytes());
-    CString::new(joined).map_err(|_| PlanError::Nul(Place::Variable(name.to_string_lossy().into_owned())))
+fn arguments(command: &[OsString]) -> Result<Strings, PlanError> {
+    let bytes = command.iter().map(|word| word.len() + 1).sum();
+    let mut arguments = Strings::with_capacity(command.len(), bytes);
+    for word in command {
+        arguments.push(&[word.as_bytes()]).map_err(|Nul| PlanError::Nul(Place::Command))?;
+    }
+    Ok(arguments)
+}
+
+fn assignments(variables: &[Lent<'_>]) -> Result<Strings, PlanError> {
+    let bytes = variables.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    let mut assignments = Strings::with_capacity(variables.len(), bytes);
+    for (name, value) in variables {
+        let place = |Nul| PlanError::Nul(Place::Variable(name.to_string_lossy().into_owned()));
+        assignments.push(&[name.as_bytes(), b"=", value.as_bytes()]).map_err(place)?;
+    }
+    Ok(assignments)
 }
 
 fn cstring(bytes: &[u8], place: impl FnOnce() -> Place) -> Result<CString, PlanError> {

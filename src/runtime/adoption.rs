@@ -139,7 +139,7 @@ impl Loop {
         let others = self.others(unit);
         let shared = self.supervisor.group(unit);
         let Some(adoption) = self.adoptions.get_mut(&unit) else { return };
-        let claim = Claim { reaper: processes::own(), since: adoption.since, others: &others };
+        let claim = Claim { reaper: processes::own(), since: adoption.since, older: &[], others: &others };
         let life = adoption.life;
         match adoption.file.look(&claim, now.mono) {
             Look::Fit { daemon, child, group } => {

@@ -25,7 +25,7 @@ use crate::sys::files::reason;
 use crate::sys::oom::OomKills;
 use crate::sys::poll::Poller;
 use crate::sys::signals::{self, Signals};
-use crate::sys::{clock, descriptors, identity, init, low, processes, stdio, terminal, termination};
+use crate::sys::{clock, descriptors, environment, identity, init, low, processes, stdio, terminal, termination};
 use crate::text::diagnostic::{Problem, Severity};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -188,7 +188,7 @@ fn prepare(mut options: Options, loaded: Loaded, zones: &mut Zones) -> Result<Bo
     let poller = Poller::new().map_err(call("make an epoll instance"))?;
     let outputs = outputs(log, local, supervisor.has_main());
     let launcher = Launcher {
-        environment: for_units(std::env::vars_os()),
+        environment: for_units(environment::found()),
         ids: identity::ids(),
         open_files: Some(Limit { soft: found.current.unwrap_or(u64::MAX), hard: found.maximum.unwrap_or(u64::MAX) }),
         null: descriptors::null().map_err(call("open '/dev/null'"))?,

@@ -2,6 +2,7 @@
 //! start, as an earlier unit may have made the user or the secret.
 
 use crate::launch::accounts::Accounts;
+use crate::launch::environment::Lent;
 use crate::launch::plan::{Context, Ids, Plan};
 use crate::launch::step::Limit;
 use crate::model::command::{ProcessSpec, Stdin, Variable};
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 /// What every launch needs besides its unit's definition.
 pub struct Launcher {
     /// What units inherit.
-    pub environment: Vec<Variable>,
+    pub environment: Vec<Lent<'static>>,
     pub ids: Ids,
     /// The limit on open files that wingmate found, if it raised its own.
     pub open_files: Option<Limit>,

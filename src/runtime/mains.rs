@@ -25,7 +25,7 @@ impl Loop {
         let others = self.others(unit);
         let own = processes::own();
         let lineage = processes::lineage(pid, own);
-        judge(pid, &lineage, &Claim { reaper: own, since: StartTime(0), others: &others })?;
+        judge(pid, &lineage, &Claim { reaper: own, since: StartTime(0), older: &[], others: &others })?;
         let facts = lineage.first().ok_or(Unfit::Gone)?;
         if self.children.get(&pid) != Some(&(unit, life)) {
             let held = Held::hold(facts).ok_or(Unfit::Gone)?;

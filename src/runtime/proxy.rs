@@ -52,8 +52,14 @@ pub fn run(order: &Order, say: &dyn Fn(&str)) -> Result<u8, ProxyError> {
     let signals = Signals::new().map_err(system("receive signals"))?;
     let poller = Poller::new().map_err(system("wait for events"))?;
     poller.add(&signals, SIGNALS, Interest::IN).map_err(system("wait for signals"))?;
+    let older = match reap::peek() {
+        Peek::Childless => Vec::new(),
+        Peek::Dead(..) | Peek::AllAlive => {
+            processes::children(processes::own()).iter().map(|facts| facts.pid).collect()
+        }
+    };
     let starter = spawn::spawn(&plan(order)?, &Descriptors::default()).map_err(ProxyError::Launch)?;
-    Loop::new(order, say, file, poller, starter).run(&signals)
+    Loop::new(order, say, file, poller, older, starter).run(&signals)
 }
 
 fn plan(order: &Order) -> Result<Plan, PlanError> {
@@ -80,6 +86,8 @@ struct Loop<'a> {
     us: Pid,
     starter: Pid,
     since: StartTime,
+    /// Our children from before the starter that aren't reaped yet.
+    older: Vec<Pid>,
     /// For the daemon that is awaited.
     kept: Vec<Signal>,
     /// The daemon got a signal of [`STOPS`].
@@ -96,7 +104,14 @@ struct Loop<'a> {
 }
 
 impl<'a> Loop<'a> {
-    fn new(order: &'a Order, say: &'a dyn Fn(&str), file: PidFile, poller: Poller, starter: Pid) -> Loop<'a> {
+    fn new(
+        order: &'a Order,
+        say: &'a dyn Fn(&str),
+        file: PidFile,
+        poller: Poller,
+        older: Vec<Pid>,
+        starter: Pid,
+    ) -> Loop<'a> {
         let now = mono();
         // The starter isn't reaped yet, so it is there; if it can't be seen, nobody is fit.
         let since = processes::facts(starter).map_or(StartTime(u64::MAX), |facts| facts.start);
@@ -110,6 +125,7 @@ impl<'a> Loop<'a> {
             us: processes::own(),
             starter,
             since,
+            older,
             kept: Vec::new(),
             asked: false,
             stopping: false,
@@ -179,11 +195,8 @@ impl<'a> Loop<'a> {
     // Children.
 
     fn take_children(&mut self, now: Mono) {
-        loop {
-            match reap::peek() {
-                Peek::Dead(pid, _) => self.bury(pid, now),
-                Peek::AllAlive | Peek::Childless => break,
-            }
+        while let Peek::Dead(pid, _) = reap::peek() {
+            self.bury(pid, now);
         }
         self.look_if_awaited(now);
         if self.machine.awaits() && !self.has_left() {
@@ -212,6 +225,7 @@ impl<'a> Loop<'a> {
             }
         }
         let exit = reap::reap(pid);
+        self.older.retain(|older| *older != pid);
         self.ended(pid, exit, now);
     }
 
@@ -242,7 +256,7 @@ impl<'a> Loop<'a> {
             return false;
         }
         // Who can't be seen may be there.
-        descriptors::none_left() || !begun_since(&processes::children(self.us), self.us, self.since).is_empty()
+        descriptors::none_left() || !begun_since(&processes::children(self.us), &self.claim()).is_empty()
     }
 
     /// An end that nobody asked for is told.
@@ -263,8 +277,12 @@ impl<'a> Loop<'a> {
         }
     }
 
+    fn claim(&self) -> Claim<'_> {
+        Claim { reaper: self.us, since: self.since, older: &self.older, others: &[] }
+    }
+
     fn look(&mut self, now: Mono) {
-        let claim = Claim { reaper: self.us, since: self.since, others: &[] };
+        let claim = Claim { reaper: self.us, since: self.since, older: &self.older, others: &[] };
         if let Look::Fit { daemon, child, .. } = self.file.look(&claim, now) {
             let daemon = Daemon::watch(daemon, child, &self.poller, DAEMON, now);
             let step = self.machine.handle(Event::Candidate(daemon.pid()), now);

@@ -3,12 +3,12 @@
 
 use super::configuration::can_be_program;
 use crate::launch::accounts::{Accounts, Table};
-use crate::launch::environment::for_units;
+use crate::launch::environment::{Lent, for_units};
 use crate::launch::plan::{Context, Ids, Plan};
-use crate::model::command::{Identity, ProcessSpec, Secret, Variable};
+use crate::model::command::{Identity, ProcessSpec, Secret};
 use crate::model::service::{Hook, Probe, ReadyKind, ServiceSpec};
 use crate::sys::fault::{Cause, Fault, interpreter, reason_of};
-use crate::sys::{files, identity};
+use crate::sys::{environment, files, identity};
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::fs;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 /// What starts are made in, read once for all units.
 pub struct Rehearsal {
-    environment: Vec<Variable>,
+    environment: Vec<Lent<'static>>,
     accounts: Accounts,
     ids: Ids,
 }
@@ -27,7 +27,7 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// With this process's environment and the accounts as they are now.
     pub fn new() -> Rehearsal {
-        let environment = for_units(std::env::vars_os());
+        let environment = for_units(environment::found());
         let ids = identity::ids();
         // What may be kept is the container's to say, not that of whoever asks.
         let ids = Ids { permitted: ids.known, ..ids };
@@ -112,7 +112,7 @@ impl Default for Rehearsal {
 /// The search of `sys::exec`, with a look where that one executes.
 fn program(plan: &Plan, directory: &Path) -> Option<Fault> {
     let mut denied = None;
-    for candidate in &plan.candidates {
+    for candidate in plan.candidates.iter() {
         let path = path_of(candidate);
         match look(&directory.join(&path)) {
             Ok(()) => return None,
@@ -122,7 +122,7 @@ fn program(plan: &Plan, directory: &Path) -> Option<Fault> {
         }
     }
     denied.or_else(|| {
-        let tried = plan.candidates.first().map(|text| path_of(text)).unwrap_or_default();
+        let tried = plan.candidates.first().map(path_of).unwrap_or_default();
         let (path, cause) = match plan.searched {
             true => (tried.file_name().unwrap_or_default().into(), Cause::Searched),
             false => (tried, Cause::Plain),

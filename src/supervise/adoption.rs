@@ -16,6 +16,8 @@ pub struct Claim<'a> {
     pub reaper: Pid,
     /// When the starter began.
     pub since: StartTime,
+    /// The reaper's children from before that: a start time is too coarse to tell those of the same moment.
+    pub older: &'a [Pid],
     /// The processes of other units.
     pub others: &'a [Pid],
 }
@@ -94,7 +96,7 @@ pub fn judge(pid: Pid, lineage: &[Facts], claim: &Claim<'_>) -> Result<(), Unfit
     if top.parent != Some(claim.reaper) {
         return Err(Unfit::Stranger);
     }
-    if itself.start < claim.since || top.start < claim.since {
+    if itself.start < claim.since || top.start < claim.since || claim.older.contains(&top.pid) {
         return Err(Unfit::Older);
     }
     let taken = |pid: Option<Pid>| pid.is_some_and(|pid| claim.others.contains(&pid));
@@ -106,10 +108,10 @@ pub fn judge(pid: Pid, lineage: &[Facts], claim: &Claim<'_>) -> Result<(), Unfit
 
 /// Of all that is below the reaper (parents before their children), what was begun by the starter or since: not
 /// the children that a shell had before it became us, nor theirs.
-pub fn begun_since(below: &[Facts], reaper: Pid, since: StartTime) -> Vec<Facts> {
+pub fn begun_since(below: &[Facts], claim: &Claim<'_>) -> Vec<Facts> {
     let mut begun: Vec<Facts> = Vec::new();
     for facts in below {
-        let own = facts.parent == Some(reaper) && facts.start >= since;
+        let own = facts.parent == Some(claim.reaper) && facts.start >= claim.since && !claim.older.contains(&facts.pid);
         if own || begun.iter().any(|parent| facts.parent == Some(parent.pid)) {
             begun.push(*facts);
         }
@@ -168,7 +170,7 @@ mod tests {
 
     fn verdict(lineage: &[Facts]) -> Result<(), Unfit> {
         let named = lineage.first().map_or(pid(70), |facts| facts.pid);
-        judge(named, lineage, &Claim { reaper: pid(7), since: StartTime(500), others: OTHERS })
+        judge(named, lineage, &Claim { reaper: pid(7), since: StartTime(500), older: OTHERS, others: OTHERS })
     }
 
     #[test]
@@ -214,14 +216,19 @@ mod tests {
     #[test]
     fn what_was_there_before_the_starter_is_left_out_with_its_children() {
         let (starter, child, old) = (process(70, 7, 500), process(71, 70, 510), process(60, 7, 300));
-        let below = [old, starter, process(72, 60, 900), child];
-        assert_eq!(begun_since(&below, pid(7), StartTime(500)), [starter, child]);
+        let same_moment = process(61, 7, 500);
+        let claim = Claim { reaper: pid(7), since: StartTime(500), older: &[same_moment.pid], others: OTHERS };
+        let below = [old, same_moment, starter, process(72, 60, 900), process(73, 61, 900), child];
+        assert_eq!(begun_since(&below, &claim), [starter, child]);
+        assert_eq!(judge(same_moment.pid, &[same_moment], &claim), Err(Unfit::Older));
+        let child = process(73, 61, 900);
+        assert_eq!(judge(child.pid, &[child, same_moment], &claim), Err(Unfit::Older));
     }
 
     #[test]
     fn another_units_process_is_known_by_itself_its_parents_group_or_session() {
         let others = [pid(50)];
-        let claim = Claim { reaper: pid(7), since: StartTime(500), others: &others };
+        let claim = Claim { reaper: pid(7), since: StartTime(500), older: OTHERS, others: &others };
         let free = process(70, 7, 600);
         assert_eq!(judge(free.pid, &[free], &claim), Ok(()));
         for lineage in [

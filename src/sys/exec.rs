@@ -8,15 +8,16 @@
 use super::fault::Fault;
 use super::{last_errno, mask, steps};
 use crate::launch::plan::Plan;
+use crate::launch::strings::Strings;
 use rustix::fs::{Access, access};
 use rustix::io::Errno;
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, c_char};
 
 /// A plan's vectors as the kernel takes them.
 pub(super) struct Image<'a> {
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
-    candidates: &'a [CString],
+    candidates: &'a Strings,
     searched: bool,
 }
 
@@ -47,7 +48,12 @@ pub fn exec(plan: &Plan) -> Fault {
 
 impl<'a> Image<'a> {
     pub(super) fn new(plan: &'a Plan) -> Image<'a> {
-        let pointers = |strings: &[CString]| strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
+        let pointers = |strings: &Strings| {
+            let mut pointers = Vec::with_capacity(strings.len() + 1);
+            let strings = (0..strings.len()).filter_map(|place| strings.with_end(place));
+            pointers.extend(strings.map(|string| string.as_ptr().cast()).chain([std::ptr::null()]));
+            pointers
+        };
         Image {
             argv: pointers(&plan.argv),
             envp: pointers(&plan.envp),
@@ -81,6 +87,6 @@ impl<'a> Image<'a> {
     }
 }
 
-fn exists(path: &CString) -> bool {
-    access(path.as_c_str(), Access::EXISTS).is_ok()
+fn exists(path: &CStr) -> bool {
+    access(path, Access::EXISTS).is_ok()
 }

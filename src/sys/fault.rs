@@ -46,7 +46,7 @@ impl Fault {
 
     pub(super) fn exec(plan: &Plan, refusal: Refusal) -> Fault {
         let path = |text: &CStr| PathBuf::from(OsStr::from_bytes(text.to_bytes()));
-        let tried = plan.candidates.get(refusal.candidate).map(|text| path(text)).unwrap_or_default();
+        let tried = plan.candidates.get(refusal.candidate).map(path).unwrap_or_default();
         match refusal.errno {
             errno @ Errno::NOENT if refusal.exists => {
                 let cause = Cause::Interpreter(interpreter(&directory(plan).join(&tried)));

@@ -1,6 +1,7 @@
 //! Files, opened without waiting, read whole and bounded, with the path in every error.
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,18 +18,27 @@ pub struct ReadError {
 /// Opens a file to read it; should it be a FIFO without a writer, or a terminal, that is neither waited for nor
 /// made our own.
 pub fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    // std asks musl, which sets the flag that is set already once more.
+    Ok(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?.into())
 }
 
 /// Reads a regular file of at most `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    let fail = |source| ReadError { path: path.to_owned(), source };
-    // Most are smaller: two reads instead of a dozen growing ones.
-    let mut bytes = Vec::with_capacity(8 * 1024);
-    open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(fail)?;
+    content(path, limit).map_err(|source| ReadError { path: path.to_owned(), source })
+}
+
+/// Room behind what a file is said to hold, for the read that finds its end: with less std tries a smaller one first.
+const ROOM: u64 = 32;
+
+fn content(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    // An allocation of just its size, made once.
+    let length = file.metadata().map_or(0, |metadata| metadata.len()).min(limit);
+    let mut bytes = Vec::with_capacity((length + ROOM) as usize);
+    file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(fail(io::Error::other(format!("larger than {limit} bytes"))));
+        return Err(io::Error::other(format!("larger than {limit} bytes")));
     }
     Ok(bytes)
 }

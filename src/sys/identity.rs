@@ -8,6 +8,7 @@ use super::files::{self, ReadError};
 use crate::launch::accounts::{Accounts, GROUP, Gid, PASSWD, Table, Uid};
 use crate::launch::plan::Ids;
 use crate::model::capability::Capabilities;
+use crate::model::command::ProcessSpec;
 use rustix::io::Errno;
 use rustix::process::{geteuid, getgroups};
 use rustix::thread::{CapabilitySet, capabilities, capability_is_in_bounding_set, set_thread_groups};
@@ -17,8 +18,18 @@ use std::path::Path;
 /// A larger account file isn't read: wingmate's memory is bounded. Hundreds of thousands of users fit.
 const ACCOUNTS_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// This process's ids, and whether it may set groups: found out by setting those that it has.
+/// What a launch of this has to know; a fifth of [`ids`]'s system calls where no capabilities are asked for.
+pub fn ids_for(spec: &ProcessSpec) -> Ids {
+    if spec.extras().capabilities.is_some() { ids() } else { without_capabilities() }
+}
+
+/// This process's ids and capabilities, and whether it may set groups: found out by setting those that it has.
 pub fn ids() -> Ids {
+    let permitted = Capabilities(capabilities(None).map_or(0, |sets| sets.permitted.bits()));
+    Ids { permitted, known: known(), ..without_capabilities() }
+}
+
+fn without_capabilities() -> Ids {
     let (uids, gids) = (three(libc::getresuid), three(libc::getresgid));
     let found = getgroups().unwrap_or_default();
     let may_set_groups = set_thread_groups(&found).is_ok();
@@ -30,8 +41,8 @@ pub fn ids() -> Ids {
         gids: gids.map(|raw| Gid::from_raw(raw).unwrap_or(Gid::UNMAPPED)),
         groups,
         may_set_groups,
-        permitted: Capabilities(capabilities(None).map_or(0, |sets| sets.permitted.bits())),
-        known: known(),
+        permitted: Capabilities(0),
+        known: Capabilities(0),
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod datagrams;
 pub mod descriptors;
+pub mod environment;
 pub mod exec;
 pub mod fault;
 pub mod files;

@@ -23,10 +23,11 @@ use std::time::Instant;
 use world::terminal::Terminal;
 use world::{World, await_reaped, pid_of};
 
-/// What a program does with its signals. `$C` stays alive for it to wait for.
+/// What a program does with its signals. `$C` stays alive for it to wait for. (The CONT that follows a TERM may come
+/// while that is answered.)
 const TRAPS: &str = r#"
 for s in HUP USR1 USR2 WINCH CONT TSTP INT QUIT; do trap "echo $s" $s; done
-trap 'kill $C; echo TERM; exit 5' TERM
+trap 'trap "" CONT; kill $C; echo TERM; exit 5' TERM
 cat $D/life & C=$!
 "#;
 /// Waits, interrupted by each trap, while `$C` lives.

@@ -5,15 +5,18 @@ use crate::world::World;
 use crate::world::filter::refuse;
 use std::process::Command;
 
-/// `again N` starts the stranger with that number. It says at its end whether a signal came.
+/// Nobody else may fork then. `again N` starts the stranger with that number. It says at its end whether a signal came.
 const WORLD: &str = r#"
 frozen() { until read -r _ _ state _ < /proc/$1/stat && [ $state = T ]; do :; done; }
+# The kernel may take a moment to have the number free again.
 again() {
-    echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid
-    ( for s in HUP INT QUIT USR1 USR2 TERM; do trap "echo hit by $s" $s; done
-      echo here > $D/end; read x < $D/life; echo fine ) & stranger=$!
-    read x < $D/end
-    [ $stranger = $1 ] || echo the number is $stranger
+    until [ "$stranger" = $1 ]; do
+        [ -z "$stranger" ] || { kill -KILL $stranger; wait $stranger; }
+        echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid
+        ( for s in HUP INT QUIT USR1 USR2 TERM; do trap "echo hit by $s" $s; done
+          echo here > $D/end; read x < $D/life; echo fine ) & stranger=$!
+        read x < $D/end
+    done
 }
 # A start time counts hundredths of a second.
 tick() { read -r then _ < /proc/uptime; until read -r now _ < /proc/uptime && [ $now != $then ]; do :; done; }
@@ -23,7 +26,7 @@ tick() { read -r then _ < /proc/uptime; until read -r now _ < /proc/uptime && [ 
 const BEFORE_THE_LOOK: &str = r#"
 $W pidproxy -p $P --start-timeout 1s -- sh -c '
     sh -c "exit 0" & N=$!; wait $N
-    echo begun > $D/begin; read x < $D/go; echo $N > $P; echo $N > $D/begin; cat $D/life' & proxy=$!
+    echo begun > $D/begin; read x < $D/go; echo $N > $P; echo $N > $D/begin; read x < $D/late' & proxy=$!
 read x < $D/begin
 kill -STOP $proxy; frozen $proxy
 echo on > $D/go; read N < $D/begin
@@ -42,7 +45,7 @@ read N < $D/begin
 kill -USR2 $proxy; read x < $D/begin
 tick; tick
 kill -STOP $proxy; frozen $proxy
-kill -KILL $N; read x < $D/begin
+kill -KILL $N; until read -r x < $D/begin && [ "$x" = reaped ]; do :; done
 again $N
 for s in HUP USR1 QUIT TERM; do kill -$s $proxy; done; kill -CONT $proxy
 echo on > $D/late

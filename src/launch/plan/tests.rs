@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::launch::accounts::Table;
+use crate::launch::environment::lend;
 use crate::model::command::{Identity, InheritEnv};
-use std::ffi::OsString;
 
 fn id(raw: u32) -> (Uid, Gid) {
     (Uid::from_raw(raw).unwrap(), Gid::from_raw(raw).unwrap())
@@ -49,8 +49,15 @@ fn layered(
         passwd: Table::Text(b"root:x:0:0::/root:/bin/sh\nweb:x:33:33::/srv:/bin/sh\n".to_vec()),
         group: Table::Text(b"adm:x:4:web\n".to_vec()),
     };
-    let mut context =
-        Context { environment, secrets, extra, accounts: &accounts, ids, open_files: None, foreground: false };
+    let mut context = Context {
+        environment: &lend(environment),
+        secrets,
+        extra,
+        accounts: &accounts,
+        ids,
+        open_files: None,
+        foreground: false,
+    };
     change(&mut context);
     Plan::new(spec, &context)
 }
@@ -187,7 +194,7 @@ fn programs_are_searched_in_the_childs_path() {
         let spec = ProcessSpec { environ, ..spec(&[program], "") };
         let base = [("PATH".into(), "/base".into())];
         let plan = layered(&spec, &root(), [&base, &[], &[]], |_| {}).unwrap();
-        plan.candidates.into_iter().map(|path| path.into_string().unwrap()).collect::<Vec<_>>()
+        plan.candidates.iter().map(|path| path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(search("ls", None), ["/base/ls"]);
     assert_eq!(search("ls", Some("/a:/b/")), ["/a/ls", "/b//ls"]);
@@ -196,7 +203,7 @@ fn programs_are_searched_in_the_childs_path() {
     assert_eq!(search("", Some("/a")), [""]);
     let plan = planned(&spec(&["ls"], ""), &root(), |_| {}).unwrap();
     assert_eq!(plan.candidates.len(), DEFAULT_PATH.split(':').count());
-    assert_eq!(plan.candidates[0].to_str(), Ok("/usr/local/sbin/ls"));
+    assert_eq!(plan.candidates.first().unwrap().to_str(), Ok("/usr/local/sbin/ls"));
 }
 
 #[test]
@@ -222,7 +229,7 @@ fn layers_of_the_environment_come_in_order() {
         let plan = layered(&spec, &root(), [&environment, &secrets, &extra], |_| {}).unwrap();
         let told: Vec<_> = plan.envp.iter().map(|variable| variable.to_str().unwrap().to_owned()).collect();
         assert!(!format!("{plan:?}").contains("secret"));
-        (told.join(" "), plan.candidates[0].to_str().unwrap().to_owned())
+        (told.join(" "), plan.candidates.first().unwrap().to_str().unwrap().to_owned())
     };
     let (person, rest) = ("SHELL=/bin/sh USER=web LOGNAME=web", "B=secret C=environ D=told");
     let all = format!("PATH=inherited HOME=secret KEPT=inherited A=inherited {rest} {person}");

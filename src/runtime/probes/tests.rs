@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::model::address::{Address, Url};
-use crate::model::command::Variable;
-use crate::sys::{clock, descriptors, identity, processes, reap};
+use crate::sys::{clock, descriptors, environment, identity, processes, reap};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -23,7 +22,8 @@ struct Bed {
 
 impl Bed {
     fn new() -> Bed {
-        let environment: Vec<Variable> = std::env::vars_os().filter(|(name, _)| name == "PATH").collect();
+        let mut environment = environment::found();
+        environment.retain(|(name, _)| *name == "PATH");
         let null = descriptors::null().unwrap();
         let (ids, spare) = (identity::ids(), descriptors::Spare::new().unwrap());
         let launcher = Launcher { environment, ids, open_files: None, null, terminal: false, spare };

@@ -29,7 +29,7 @@ impl Loop<'_> {
     /// Signals what is due; ends the sweep when nothing is left. Called at its beginning and after each death.
     pub(super) fn go_on_sweeping(&mut self) {
         let Some(mut sweep) = self.sweep.take() else { return };
-        let below = begun_since(&processes::descendants(self.us), self.us, self.since);
+        let below = begun_since(&processes::descendants(self.us), &self.claim());
         for facts in sweep.due(&below) {
             let Some(held) = Held::hold(&facts) else { continue };
             match held.signal(sweep.signal()) {

@@ -1,7 +1,7 @@
 //! What is asked of `wmpidproxy`, and why it has no daemon's status to end with.
 
+use crate::launch::environment::Lent;
 use crate::launch::plan::PlanError;
-use crate::model::command::Variable;
 use crate::model::exit::Exit;
 use crate::model::moment::Spoken;
 use crate::model::signal::Signal;
@@ -28,7 +28,7 @@ pub struct Order {
     pub reload_signal: Signal,
     /// Program and arguments.
     pub command: Vec<OsString>,
-    pub environment: Vec<Variable>,
+    pub environment: Vec<Lent<'static>>,
 }
 
 impl Order {

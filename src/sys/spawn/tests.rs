@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::launch::accounts::{Accounts, Table};
+use crate::launch::environment::lend;
 use crate::launch::plan::Context;
 use crate::launch::step::Limit;
 use crate::model::command::{Identity, ProcessSpec, Session, Variable};
@@ -22,7 +23,7 @@ fn plan_with(spec: &ProcessSpec, environment: &[Variable], change: impl FnOnce(&
     let passwd = Table::Text(b"root:x:0:0::/root:/bin/sh\nplain:x:1234:1235::/:\n".to_vec());
     let accounts = Accounts { passwd, group: Table::Missing };
     let mut context = Context {
-        environment,
+        environment: &lend(environment),
         secrets: &[],
         extra: &[],
         accounts: &accounts,
