@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use wingmate::sys::files::reason;
 use wingmate::sys::{init, stdio, termination};
+use wingmate::text::diagnostic::printable;
 use wingmate::text::near::nearest;
 
 /// One applet: a row of the table in `main.rs`.
@@ -110,6 +111,11 @@ impl Applet {
     /// wmexec keeps 1–124 and 126–255 for the program that it becomes (spec/exec.md); all others say 2.
     fn wrong_usage_status(&self) -> u8 {
         if self.name == "exec" { 125 } else { 2 }
+    }
+
+    /// The status of what went wrong with its output.
+    fn failed_status(&self) -> u8 {
+        if self.name == "exec" { 125 } else { 1 }
     }
 
     /// Reads `args`, the applet's name left out. An error is one line for the user.
@@ -240,7 +246,7 @@ impl Line {
     }
 
     /// How a value came here: `--long`, or the name of its variable.
-    fn place(&self, long: &str) -> String {
+    pub fn place(&self, long: &str) -> String {
         let option = self.applet.options.iter().find(|option| option.long == long);
         match option.and_then(|option| option.env) {
             Some(env) if !self.given.iter().any(|(name, _)| *name == long) => env.to_owned(),
@@ -299,9 +305,9 @@ fn no_value(option: &str, value: &OsStr) -> String {
     format!("option '{option}' takes no value: '{}'", value.to_string_lossy())
 }
 
-/// Says what went wrong, signed with the applet's name.
+/// Says what went wrong, signed with the applet's name, on one line whatever names are in it.
 pub fn fail(applet: &Applet, text: &str) {
-    stdio::err(&format!("{}: {text}\n", applet.signature()));
+    stdio::err(&format!("{}: {}\n", applet.signature(), printable(text)));
 }
 
 /// Says what is wrong with the command line; the status to leave with.
@@ -311,7 +317,8 @@ pub fn wrong_usage(applet: &Applet, text: &str) -> u8 {
         termination::tell(&format!("{text}; exit status {}", applet.wrong_usage_status()));
     }
     let call = applet.alias.map_or_else(|| applet.call(), str::to_owned);
-    stdio::err(&format!("{}: {text}\n{}: try '{call} --help'\n", applet.signature(), applet.signature()));
+    fail(applet, text);
+    fail(applet, &format!("try '{call} --help'"));
     applet.wrong_usage_status()
 }
 
@@ -321,7 +328,7 @@ pub fn print(applet: &Applet, text: &str) -> u8 {
         Ok(()) | Err(rustix::io::Errno::PIPE) => 0,
         Err(errno) => {
             fail(applet, &format!("cannot write to standard output: {}", reason(&errno.into())));
-            1
+            applet.failed_status()
         }
     }
 }

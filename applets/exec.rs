@@ -6,7 +6,7 @@ use crate::applet::{Applet, Line, Operands, fail, wrong_usage};
 use crate::help;
 use std::ffi::OsString;
 use wingmate::launch::accounts::Accounts;
-use wingmate::launch::plan::{Context, Plan};
+use wingmate::launch::plan::{Context, Plan, PlanError};
 use wingmate::launch::step::Step;
 use wingmate::model::command::Session;
 use wingmate::model::settings::Level;
@@ -74,7 +74,13 @@ fn plan(line: &Line, command: Vec<OsString>) -> Result<Plan, String> {
         foreground: false,
         parent,
     };
-    Plan::new(&spec, &context).map_err(|error| error.to_string())
+    Plan::new(&spec, &context).map_err(|error| match error {
+        // What isn't on the command line is looked for there in vain.
+        PlanError::Account(error) if line.times("user") == 0 && line.times("groups") == 0 => {
+            format!("{}: {error}", line.place("user"))
+        }
+        error => error.to_string(),
+    })
 }
 
 /// Asking for what one is is never an error.

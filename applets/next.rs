@@ -134,7 +134,8 @@ fn expression(text: &str, wish: &Wish) -> u8 {
 
 /// Says what is wrong with a part of the expression, and shows it.
 fn point(text: &str, at: &std::ops::Range<usize>, message: &str) {
-    fail(&APPLET, &format!("{message}\n{}", Excerpt::new(text, at.start + 1, at.len())));
+    fail(&APPLET, message);
+    stdio::err(&format!("{}\n", Excerpt::new(text, at.start + 1, at.len())));
 }
 
 fn failed(text: &str) -> u8 {

@@ -3,14 +3,21 @@
 /// What stands between words.
 pub const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The value of an assignment without its quotes and what is a comment behind it; or the byte where it goes
-/// wrong and why. Only quotes around the whole value are taken off: `{"a":1}` keeps its own.
-pub fn value(written: &str) -> Result<String, (usize, String)> {
+/// The value of an assignment, by all that stands behind its `=`: without blanks around it, its quotes, and what is a
+/// comment behind it; or the byte where it goes wrong and why. Only quotes around the whole value are taken off:
+/// `{"a":1}` keeps its own. A comment has a blank before its `#`: `COLOR=#fff` has a value.
+pub fn value(behind: &str) -> Result<String, (usize, String)> {
+    let written = behind.trim_start_matches(BLANKS);
+    let blanks = behind.len() - written.len();
+    unquoted(written, blanks > 0).map_err(|(at, message)| (blanks + at, message))
+}
+
+/// `blank`: one stands before it.
+fn unquoted(written: &str, mut blank: bool) -> Result<String, (usize, String)> {
     let unbalanced = |at, quote| (at, format!("the quote {quote} is never closed"));
     let mut chars = written.char_indices().peekable();
     let Some(quote) = chars.next_if(|(_, c)| matches!(c, '\'' | '"')).map(|(_, c)| c) else {
         let mut open: Option<(usize, char)> = None;
-        let mut blank = true;
         let mut end = written.len();
         for (at, c) in chars {
             match (open, c) {

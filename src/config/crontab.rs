@@ -135,7 +135,7 @@ impl<'a> Crontab<'a> {
         let end = skip(bytes, start, |b| b != b'=' && !is_blank(b));
         let equals = skip(bytes, end, is_blank);
         if bytes.get(equals) == Some(&b'=') {
-            self.assignment(line, start..end, skip(bytes, equals + 1, is_blank));
+            self.assignment(line, start..end, equals + 1);
             return None;
         }
         self.entry(line, start)
@@ -156,8 +156,9 @@ impl<'a> Crontab<'a> {
             Ok(value) => value,
             Err((offset, message)) => return self.tell(Severity::Error, line.span(at + offset, 1), message),
         };
-        let of_value = line.span(at, written.trim_end_matches(BLANKS).chars().count());
-        if let Some(habit) = habits::variable(name, written, &value, self.manner.timezone.is_some()) {
+        let shown = written.trim_start_matches(BLANKS);
+        let of_value = line.span(at + written.len() - shown.len(), shown.trim_end_matches(BLANKS).chars().count());
+        if let Some(habit) = habits::variable(name, shown, &value, self.manner.timezone.is_some()) {
             let span = match habit.about {
                 About::Name => line.span(start, name.len()),
                 About::Value => of_value,

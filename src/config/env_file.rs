@@ -2,8 +2,8 @@
 //! them at its place.
 //!
 //! A line is empty, a comment (`#`), or `NAME=value` with an optional `export` before it. Blanks around name and value
-//! don't count; a value may stand in quotes as a whole, and ` #` behind one that doesn't begins a comment. Nothing is
-//! expanded.
+//! don't count; a value may stand in quotes as a whole, and a `#` behind a blank begins a comment (`COLOR=#fff` is a
+//! value). Nothing is expanded.
 
 use super::assignment::{BLANKS, value};
 use super::problems::Problems;
@@ -36,6 +36,8 @@ pub struct Unread {
 /// A file that is named can't be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EnvFileError {
+    #[error("the path is empty")]
+    Empty,
     #[error("there is no path behind the '-'")]
     NoPath,
     #[error("cannot read '{path}': {reason}{hint}")]
@@ -59,7 +61,7 @@ impl<'a> EnvPath<'a> {
             None => (text, false),
         };
         if path.is_empty() {
-            return Err(EnvFileError::NoPath);
+            return Err(if text.is_empty() { EnvFileError::Empty } else { EnvFileError::NoPath });
         }
         Ok(EnvPath { path: Path::new(path), optional })
     }
@@ -165,7 +167,6 @@ fn line(bytes: &[u8]) -> Result<Option<Variable>, (usize, String)> {
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'')) {
         return Err(shape(start));
     }
-    let written = written.trim_start_matches(BLANKS);
     let value = value(written).map_err(|(at, message)| (text.len() - written.len() + at, message))?;
     Ok(Some((name.into(), value.into())))
 }

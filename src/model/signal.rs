@@ -43,6 +43,9 @@ const NAMES: [(&str, u8); 31] = [
     ("SYS", 31),
 ];
 
+/// Other names of some of them, which other systems' tools print.
+const SYNONYMS: [(&str, u8); 3] = [("IOT", 6), ("CLD", 17), ("POLL", 29)];
+
 /// The first and last real-time signal as the C library counts them (musl and glibc keep 32–34 to themselves).
 const RTMIN: u8 = 34;
 const RTMAX: u8 = 64;
@@ -127,7 +130,7 @@ impl FromStr for Signal {
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        if let Some((_, number)) = NAMES.iter().find(|(n, _)| *n == name) {
+        if let Some((_, number)) = NAMES.iter().chain(&SYNONYMS).find(|(n, _)| *n == name) {
             return Ok(Signal(*number));
         }
         let offset = |rest: &str, sign: char| match rest.strip_prefix(sign) {

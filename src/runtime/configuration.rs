@@ -117,14 +117,14 @@ fn longest_chain(loaded: &Loaded) -> Option<Chain> {
     loaded.services().any(asked).then(|| Chain { names: row(&names), time, place })
 }
 
-/// The variables of one file by its path, as `env_file` has it, and what is to be warned of.
+/// The variables of one file by its path, as `env_file` has it, and what is to be warned of. Not for who may not wait:
+/// what is no regular file is read to its end.
 pub fn env_file(path: &OsStr) -> Result<(Vec<Variable>, Vec<Problem>), EnvFileError> {
-    config::read_env_file(path, fetch)
+    config::read_env_file(path, fetch_waiting)
 }
 
 /// Brings a file that `env_file` names.
 fn fetch(path: &Path) -> Result<Fetched, Unread> {
-    let unread = |error: &io::Error| Unread { missing: error.kind() == io::ErrorKind::NotFound, reason: reason(error) };
     // Looked at before it is opened: a pipe would be waited for.
     let metadata = fs::metadata(path).map_err(|error| unread(&error))?;
     if !metadata.is_file() {
@@ -133,6 +133,19 @@ fn fetch(path: &Path) -> Result<Fetched, Unread> {
     let bytes = files::read(path, LARGEST).map_err(|error| unread(&error.source))?;
     let remark = if identity::is_root() { writable_by_others(&metadata) } else { None };
     Ok(Fetched { bytes, remark })
+}
+
+/// Brings a file, or what comes through a pipe (`<(…)` of a shell, `/dev/stdin`): secrets that are never on a disk.
+fn fetch_waiting(path: &Path) -> Result<Fetched, Unread> {
+    if fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return fetch(path);
+    }
+    let bytes = files::read_waiting(path, LARGEST).map_err(|error| unread(&error.source))?;
+    Ok(Fetched { bytes, remark: None })
+}
+
+fn unread(error: &io::Error) -> Unread {
+    Unread { missing: error.kind() == io::ErrorKind::NotFound, reason: reason(error) }
 }
 
 /// What is to be said of a file that others may write to: only where wingmate is root does it matter.

@@ -25,14 +25,18 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// Reads a regular file of at most `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
-    content(path, limit).map_err(|source| ReadError { path: path.to_owned(), source })
+    open(path).and_then(|file| content(file, limit)).map_err(|source| ReadError { path: path.to_owned(), source })
+}
+
+/// Reads whatever it is to its end, and waits for that.
+pub fn read_waiting(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    File::open(path).and_then(|file| content(file, limit)).map_err(|source| ReadError { path: path.to_owned(), source })
 }
 
 /// Room behind what a file is said to hold, for the read that finds its end: with less std tries a smaller one first.
 const ROOM: u64 = 32;
 
-fn content(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
+fn content(file: File, limit: u64) -> io::Result<Vec<u8>> {
     // An allocation of just its size, made once.
     let length = file.metadata().map_or(0, |metadata| metadata.len()).min(limit);
     let mut bytes = Vec::with_capacity((length + ROOM) as usize);

@@ -243,7 +243,7 @@ fn options_come_from_the_environment_too() {
         named.env("WINGMATE_USER", "no-such");
         named
     });
-    assert_eq!(error(&refused), "wmexec: unknown user 'no-such' in /etc/passwd\n");
+    assert_eq!(error(&refused), "wmexec: WINGMATE_USER: unknown user 'no-such' in /etc/passwd\n");
     let me = good(output(command("id", &["-u"])));
     let mut beaten = command(&place.wmexec(), &["--user", me.trim(), "true"]);
     beaten.env("WINGMATE_USER", "no-such");

@@ -74,11 +74,19 @@ fn files_of_variables_come_before_single_ones() {
     let hint = "no such file or directory (a '-' before the path says that it may be missing)";
     assert_eq!(said.to_lowercase(), format!("--env-file: cannot read '{}': {hint}", &missing[1..]).to_lowercase());
     assert_eq!(place.refused(&["--env-file", "-"]), "--env-file: there is no path behind the '-'");
-    assert_eq!(place.refused(&["--env-file=/"]), "--env-file: cannot read '/': it is not a regular file");
+    assert_eq!(place.refused(&["--env-file="]), "--env-file: the path is empty");
+    assert_eq!(place.refused(&["--env-file=/"]), "--env-file: cannot read '/': Is a directory");
     let bad = write("bad", "A=1\nB\nC=\"open\n");
     assert_eq!(place.refused(&["--env-file", &bad]), format!("--env-file: {bad}:2:1: this is not NAME=value"));
     let nul = write("nul", "A=\0\n");
     assert_eq!(place.refused(&["--env-file", &nul]), format!("--env-file: {nul}:1:3: a NUL character is not allowed"));
+    // A `#` begins a comment behind a blank only.
+    let marked = write("marked", "A=#fff\nB= # nothing\nC=x#y # z\n");
+    assert_eq!(place.same(&["--clear-env", "--keep-home", "--env-file", &marked, "env"]), "A=#fff\nB=\nC=x#y\n");
+    // What never was a file: a secret comes through a pipe.
+    let script = format!("printf 'S=hush\n' | {} --clear-env --env-file /dev/stdin env", place.wmexec());
+    assert_eq!(good(output(command("sh", &["-c", &script]))), "S=hush\n");
+    assert_eq!(good(place.run(&["--clear-env", "--env-file", "/dev/null", "env"])), "");
     if root("a file that others may write to") {
         fs::set_permissions(&two, Permissions::from_mode(0o646)).unwrap();
         let told = within(&place, &[], &["--env-file", &two, "env"]);
