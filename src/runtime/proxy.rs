@@ -69,7 +69,7 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
         secrets: &[],
         extra: &[],
         accounts: &Accounts::NONE,
-        ids: &identity::ids(),
+        ids: &identity::ids_for(&spec),
         open_files: None,
         foreground: terminal::is_ours(),
         parent: None,
