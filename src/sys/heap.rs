@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Four pages: twice what `wmexec --user` takes with an ordinary environment and small account files.
 const SIZE: usize = 16 * 1024;
-/// Of every piece: what [`Layout`] asks for at most, but for what is asked of the C library then.
+/// Every piece begins at a multiple of this; what wants a larger one is the C library's.
 const ALIGN: usize = 16;
 
 /// What is handed out piece by piece; only the last piece can be given back or grow.
