@@ -126,7 +126,7 @@ fn what_is_missing_is_said_before_anything_starts() {
 /// Whoever may write the file may name whom they like: what counts is who is named.
 #[test]
 fn somebody_elses_file_is_a_claim_like_any_other() {
-    if !is_root("files of others") {
+    if !is_root("somebody_elses_file_is_a_claim_like_any_other") {
         return;
     }
     let world = World::new();
@@ -148,7 +148,7 @@ fn somebody_elses_file_is_a_claim_like_any_other() {
 
 #[test]
 fn what_cannot_be_read_is_said() {
-    if !is_root("files that can't be read") {
+    if !is_root("what_cannot_be_read_is_said") {
         return;
     }
     for (mode, inside) in [(0o000, false), (0o700, true)] {
@@ -172,7 +172,7 @@ fn what_cannot_be_read_is_said() {
 fn is_root(test: &str) -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        wingmate::sys::stdio::err(&format!("\n*** NOT TESTED: {test} need root ***\n"));
+        wingmate::sys::stdio::err(&format!("NOT TESTED: {test} needs root\n"));
     }
     root
 }
