@@ -108,11 +108,26 @@ impl Loop {
     fn look_at_daemon(&mut self, unit: UnitId, now: Now) {
         let Some(adoption) = self.adoptions.get_mut(&unit) else { return };
         let ended = adoption.daemon.as_mut().is_some_and(|daemon| daemon.has_ended(now.mono));
+        if ended {
+            self.look_at_group(unit, now);
+        }
+        let Some(adoption) = self.adoptions.get_mut(&unit) else { return };
         let Some(daemon) = adoption.daemon.take_if(|_| ended) else { return };
         let (pid, life) = (daemon.pid(), adoption.life);
         if self.children.remove(&pid).is_some() {
             let exit = reap::reap(pid);
             self.tell_end(unit, life, pid, exit, now);
+        }
+    }
+
+    /// A daemon, or its starter, has ended: by now it is known which group the daemon leads. While it is unreaped its
+    /// number is its own.
+    pub(super) fn look_at_group(&mut self, unit: UnitId, now: Now) {
+        let Some(adoption) = self.adoptions.get(&unit) else { return };
+        let Some(daemon) = adoption.daemon.as_ref().map(Daemon::pid) else { return };
+        if processes::facts(daemon).is_some_and(|facts| facts.group == Some(daemon)) {
+            self.events.push(Event::Leads { unit, life: adoption.life, daemon });
+            self.tell_events(now);
         }
     }
 

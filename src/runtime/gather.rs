@@ -84,10 +84,9 @@ impl Loop {
         self.hear(unit, true, now);
         if self.events.iter().any(|event| matches!(event, Event::Notified { .. })) {
             // Another process may be the main one by its last word: that decides what becomes of its group.
-            for event in std::mem::take(&mut self.events) {
-                self.supervisor.handle(event, now);
-            }
+            self.tell_events(now);
         }
+        self.look_at_group(unit, now);
         if let Some(signal) = self.supervisor.death_signal(unit, pid, exit) {
             // No member but the dead one, or none that may be signalled: both show in what comes next.
             let _ = processes::kill_group(self.supervisor.group_of(unit, pid), signal);
@@ -96,6 +95,13 @@ impl Loop {
         self.unwatch(unit, pid);
         self.unwatch_main(unit, pid);
         self.tell_end(unit, life, pid, Some(exit), now);
+    }
+
+    /// What has happened so far decides what follows.
+    pub(super) fn tell_events(&mut self, now: Now) {
+        for event in std::mem::take(&mut self.events) {
+            self.supervisor.handle(event, now);
+        }
     }
 
     /// A unit's process has ended: what it has written comes before the news of it.

@@ -89,6 +89,16 @@ impl Service {
         }
     }
 
+    /// Its daemon leads a group, which may have come after its adoption: nginx's first names its child, which then calls
+    /// setsid.
+    pub fn leads(&mut self, life: Life, daemon: Pid) {
+        if let (State::Running { pid, group, proxy: Some(_), .. }, true) = (&mut self.state, life == self.life) {
+            if *pid == daemon {
+                *group = Some(daemon);
+            }
+        }
+    }
+
     /// What the pid file says isn't taken, for this reason.
     pub fn refused(&mut self, life: Life, reason: String) {
         if let (State::Adopting(adopting), true) = (&mut self.state, life == self.life) {
@@ -201,15 +211,24 @@ impl Service {
         self.last_end = Some(end);
         actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
         self.forget_probes(actions);
-        if let Some(pid) = living {
+        let left = group.filter(|group| Some(*group) != living && self.spec.stop.group != StopGroup::Main);
+        // A daemon that its starter has yet to reap stays in its group for as long as that lives.
+        if let Some(pid) = living.filter(|_| left.is_none() || exit.is_none()) {
+            if let (Some(left), Some(signal)) = (left, self.spec.stop.signal) {
+                actions.push(Action::Signal { unit: self.unit, target: Target::Group(left), signal });
+            }
             let group = group.filter(|group| *group == pid);
             self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(pid));
             self.halt_process(Why::Died { ran }, pid, group, None, self.spec.stop.timeout, now, actions);
-        } else if let Some(group) = group.filter(|_| self.spec.stop.group != StopGroup::Main) {
+        } else if let Some(group) = left {
             if let Some(signal) = self.spec.stop.signal {
                 actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
             }
             self.clear_up(group, exit, &text, ran, now, actions);
+            if let State::Stopping(halt) = &mut self.state {
+                // Its starter, where that lives, is next.
+                halt.starter = living;
+            }
             actions.push(Action::CheckGroup { unit: self.unit, life: self.life, group });
         } else {
             let success = exit.is_some_and(|exit| self.succeeded(exit));

@@ -47,7 +47,6 @@ fn kill(container: Container<'_>, file: &str) -> (i32, Vec<String>, Duration) {
 }
 
 fn at_once(what: &str, took: Duration, lines: &[String]) {
-    println!("{what}: {took:?}");
     assert!(took < SOON, "{what} took {took:?}: {lines:#?}");
 }
 

@@ -73,6 +73,28 @@ fn what_a_successor_leaves_in_its_predecessors_group_is_ended_too() {
     wingmate.stop();
 }
 
+/// As nginx does: its first process names its child, which only then makes a session of its own.
+#[test]
+fn what_a_daemon_leaves_in_a_group_that_it_made_late_is_ended_too() {
+    let place = place("");
+    place.fifo("worker");
+    let daemonized = "sleep inf & echo $! > $D/worker; exec sleep inf";
+    place.program("daemonized", &format!("#!/bin/sh\n{daemonized}\n"));
+    let early = "sh -c 'read x < $D/go; exec setsid $D/daemonized' & echo $! > $D/run/d.pid";
+    place.program("forks", &format!("#!/bin/sh\n{early}\n"));
+    let mut wingmate = place.start(&[]);
+    for _ in 0..3 {
+        let pid = daemon(&wingmate.line("d: running (daemon, pid "));
+        place.tell("go", "on");
+        let worker = wingmate.inside(&place.hear("worker"));
+        processes::kill(wingmate.inside(&pid), Signal::KILL).unwrap();
+        wingmate.line("; ending what it left behind");
+        wingmate.line("d: starting (pid ");
+        assert!(processes::facts(worker).is_none(), "the worker is still there");
+    }
+    wingmate.stop();
+}
+
 #[test]
 fn without_a_descriptor_to_look_for_it_a_daemon_is_waited_for() {
     let place = place("    ready: { timeout: 1h }\n");

@@ -36,7 +36,9 @@ pub(super) fn group_named(text: &[u8], name: &[u8]) -> Option<u32> {
 
 /// All groups that list this user.
 pub(super) fn groups_with<'a>(text: &'a [u8], user: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
-    lines(text).filter_map(Group::parse).filter(|group| group.has(user)).map(|group| group.gid)
+    // Most list nobody.
+    let lists = |line: &&[u8]| line.last() != Some(&b':');
+    lines(text).filter(lists).filter_map(Group::parse).filter(|group| group.has(user)).map(|group| group.gid)
 }
 
 impl<'a> User<'a> {
