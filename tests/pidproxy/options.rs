@@ -1,7 +1,7 @@
 //! `--stop-signal`, `--stop-timeout` and `--reload-signal`: what TERM and HUP become, and when it is enough.
 
 use crate::world::{World, await_reaped};
-use crate::{STAY, background};
+use crate::{ASLEEP, STAY, background};
 use rustix::process::Signal;
 use std::time::Instant;
 
@@ -11,8 +11,6 @@ for s in HUP USR1 TERM; do trap "echo $s" $s; done
 trap 'kill $C; echo bye; exit 5' USR2
 cat $D/life & C=$!
 "#;
-/// Says when the program is stopped, or has gone without it.
-const ASLEEP: &str = "( until ! test -e /proc/$$ || grep -q '^State:.T' /proc/$$/status; do :; done; echo asleep ) &";
 const MAPPED: [&str; 4] = ["--stop-signal", "USR2", "--reload-signal=sigusr1", "--stop-timeout=30s"];
 
 /// The same with another limit.
