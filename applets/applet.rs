@@ -41,6 +41,11 @@ pub struct Opt {
     pub help: &'static str,
 }
 
+impl Opt {
+    /// A flag, as far as its row says nothing else.
+    pub const PLAIN: Opt = Opt { short: None, long: "", value: None, env: None, default: None, help: "" };
+}
+
 /// What an applet takes besides options.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Operands {
@@ -71,8 +76,8 @@ pub enum Asked {
 
 /// The options that every applet takes.
 pub const COMMON: [Opt; 2] = [
-    Opt { short: Some('h'), long: "help", value: None, env: None, default: None, help: "show this help" },
-    Opt { short: Some('V'), long: "version", value: None, env: None, default: None, help: "show the version" },
+    Opt { short: Some('h'), long: "help", help: "show this help", ..Opt::PLAIN },
+    Opt { short: Some('V'), long: "version", help: "show the version", ..Opt::PLAIN },
 ];
 
 /// Where a configuration is looked for.

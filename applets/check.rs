@@ -31,14 +31,13 @@ pub static APPLET: Applet = Applet {
             --format json prints one JSON document to stdout instead: v, ok, problems, units.",
     options: &[
         CONFIG,
-        Opt { short: None, long: "strict", value: None, env: None, default: None, help: "a warning is an error" },
+        Opt { long: "strict", help: "a warning is an error", ..Opt::PLAIN },
         Opt {
-            short: None,
             long: "format",
             value: Some("text|json"),
-            env: None,
             default: Some("text"),
             help: "what the result looks like",
+            ..Opt::PLAIN
         },
     ],
     operands: Operands::None,

@@ -66,101 +66,86 @@ static OPTIONS: [Opt; 17] = [
     SINGLE_CHILD,
     // all
     Opt {
-        short: None,
         long: "log-format",
         value: Some("text|json|raw"),
         env: Some("WINGMATE_LOG_FORMAT"),
         default: Some("text"),
         help: "what a line of a unit's output looks like",
+        ..Opt::PLAIN
     },
     Opt {
-        short: None,
         long: "log-level",
         value: Some("error|warn|info|debug"),
         env: Some("WINGMATE_LOG_LEVEL"),
         default: Some("info"),
         help: "which of wingmate's own messages are shown",
+        ..Opt::PLAIN
     },
     Opt {
-        short: None,
         long: "shutdown-timeout",
         value: Some("DURATION"),
         env: Some("WINGMATE_SHUTDOWN_TIMEOUT"),
         default: Some("8s"),
         help: "everything is stopped within this time",
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('g'),
         long: "group",
-        value: None,
         env: Some("TINI_KILL_PROCESS_GROUP"),
-        default: None,
         help: "COMMAND's whole process group gets the signals, not its process alone",
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('r'),
         long: "rewrite",
         value: Some("FROM:TO"),
-        env: None,
-        default: None,
         help: "signal FROM counts as TO for COMMAND and for wingmate, or as none if TO is 0; may be repeated",
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('e'),
         long: "expect",
         value: Some("CODE"),
-        env: None,
-        default: None,
         help: "COMMAND's exit status CODE counts as 0; may be repeated",
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('p'),
         long: "parent-death",
         value: Some("SIGNAL"),
-        env: None,
-        default: None,
         help: "wingmate gets SIGNAL when its parent ends",
+        ..Opt::PLAIN
     },
-    Opt {
-        short: Some('w'),
-        long: "warn-orphans",
-        value: None,
-        env: None,
-        default: None,
-        help: "tell each orphan that is reaped",
-    },
+    Opt { short: Some('w'), long: "warn-orphans", help: "tell each orphan that is reaped", ..Opt::PLAIN },
     Opt {
         short: Some('v'),
         long: "verbose",
-        value: None,
         env: Some("TINI_VERBOSITY"),
-        default: None,
         help: "say more of what happens, --log-level debug in the end; may be repeated",
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('s'),
         long: "subreaper",
-        value: None,
         env: Some("TINI_SUBREAPER"),
-        default: None,
         help: "accepted and not needed: orphans always come to wingmate",
+        ..Opt::PLAIN
     },
-    Opt { short: Some('l'), long: "license", value: None, env: None, default: None, help: "show the licence" },
+    Opt { short: Some('l'), long: "license", help: "show the licence", ..Opt::PLAIN },
     Opt {
-        short: None,
         long: "pid-proxy",
         value: Some("PATH"),
         env: Some("WINGMATE_PIDPROXY_PATH"),
-        default: None,
         help: "accepted from earlier versions and not needed: this binary does it",
+        ..Opt::PLAIN
     },
     Opt {
-        short: None,
         long: "exec",
         value: Some("PATH"),
         env: Some("WINGMATE_EXEC_PATH"),
-        default: None,
         help: "accepted from earlier versions and not needed: this binary does it",
+        ..Opt::PLAIN
     },
     // tini and dumb-init
     Opt { short: None, default: Some("none"), ..CONFIG },
@@ -169,12 +154,9 @@ static OPTIONS: [Opt; 17] = [
 ];
 
 const SINGLE_CHILD: Opt = Opt {
-    short: None,
     long: "single-child",
-    value: None,
-    env: None,
-    default: None,
     help: "COMMAND's process alone gets the signals, whatever else says that its group does",
+    ..Opt::PLAIN
 };
 
 const STATUSES: &[(&str, &str)] = &[

@@ -29,29 +29,26 @@ pub static APPLET: Applet = Applet {
             @every is counted from TIME on; @reboot has no times.",
     options: &[
         Opt {
-            short: None,
             long: "from",
             value: Some("TIME"),
-            env: None,
             default: Some("now"),
             help: "a time such as 2027-08-19T13:23:00+01:00; without an offset it is the zone's",
+            ..Opt::PLAIN
         },
         Opt {
-            short: None,
             long: "tz",
             value: Some("ZONE"),
-            env: None,
-            default: None,
             help: "zone of EXPR, or of the jobs that name none: Europe/Berlin or CET-1CEST,M3.5.0,M10.5.0/3; without \
                    it the configuration's (jobs only), TZ, /etc/localtime, UTC",
+            ..Opt::PLAIN
         },
         Opt {
             short: Some('n'),
             long: "count",
             value: Some("COUNT"),
-            env: None,
             default: Some("1"),
             help: "how many times, of each job if there is no EXPR",
+            ..Opt::PLAIN
         },
         Opt { help: "configuration: a directory, or one .yaml file; read if there is no EXPR", ..CONFIG },
     ],

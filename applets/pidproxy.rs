@@ -25,43 +25,39 @@ pub static APPLET: Applet = Applet {
             short: Some('p'),
             long: "pid-file",
             value: Some("PATH"),
-            env: None,
-            default: None,
             help: "where the daemon writes its process id; required",
+            ..Opt::PLAIN
         },
         Opt {
-            short: None,
             long: "start-timeout",
             value: Some("DURATION"),
             env: Some("WINGMATE_STARTSECS"),
             default: Some("30s"),
             help: "how long the pid file may take (500ms, 1m30s; a bare number is seconds); then what was started is \
                    stopped",
+            ..Opt::PLAIN
         },
         Opt {
-            short: None,
             long: "stop-signal",
             value: Some("SIGNAL"),
-            env: None,
             default: Some("TERM"),
             help: "what TERM is passed on as: a name (QUIT, RTMIN+3) or a number",
+            ..Opt::PLAIN
         },
         Opt {
-            short: None,
             long: "stop-timeout",
             value: Some("DURATION"),
-            env: None,
             default: Some("none"),
             help: "how long after TERM a daemon that is still there gets SIGKILL; a start that is stopped gets it after \
                    5s without this",
+            ..Opt::PLAIN
         },
         Opt {
-            short: None,
             long: "reload-signal",
             value: Some("SIGNAL"),
-            env: None,
             default: Some("HUP"),
             help: "what HUP is passed on as: a name (USR1, RTMIN+3) or a number",
+            ..Opt::PLAIN
         },
     ],
     operands: Operands::AfterDashes,

@@ -13,8 +13,6 @@ use wingmate::model::settings::Level;
 use wingmate::model::variable::{assignment, check_names};
 use wingmate::runtime::configuration::env_file;
 
-const PLAIN: Opt = Opt { short: None, long: "", value: None, env: None, default: None, help: "" };
-
 pub static OPTIONS: [Opt; 18] = [
     Opt {
         short: Some('u'),
@@ -23,7 +21,7 @@ pub static OPTIONS: [Opt; 18] = [
         env: Some("WINGMATE_USER"),
         help: "become USER (name or number), with that user's groups, or with GROUP and no other; a number \
                without an entry in /etc/passwd has the group of the same number",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('s'),
@@ -31,29 +29,29 @@ pub static OPTIONS: [Opt; 18] = [
         env: Some("WINGMATE_SETSID"),
         help: "begin a new session; the leader of a process group starts PROGRAM as a child for that, and passes \
                signals and the exit status on",
-        ..PLAIN
+        ..Opt::PLAIN
     },
-    Opt { long: "pgrp", help: "begin a process group, unless leading one already; not with --setsid", ..PLAIN },
+    Opt { long: "pgrp", help: "begin a process group, unless leading one already; not with --setsid", ..Opt::PLAIN },
     Opt {
         short: Some('G'),
         long: "groups",
         value: Some("A,B"),
         help: "supplementary groups (names or numbers) instead of the user's own; '' for none",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         short: Some('C'),
         long: "chdir",
         value: Some("DIR"),
         help: "change to DIR, as the new user; a relative PROGRAM is found from there",
-        ..PLAIN
+        ..Opt::PLAIN
     },
-    Opt { long: "umask", value: Some("MASK"), help: "file mode mask, octal, from 000 to 777", ..PLAIN },
+    Opt { long: "umask", value: Some("MASK"), help: "file mode mask, octal, from 000 to 777", ..Opt::PLAIN },
     Opt {
         long: "nice",
         value: Some("N"),
         help: "nice value, from -20 (runs first) to 19; below the present one it needs CAP_SYS_NICE",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         long: "rlimit",
@@ -61,51 +59,51 @@ pub static OPTIONS: [Opt; 18] = [
         help: "a limit of setrlimit(2) by its name, such as nofile: a number, 'unlimited', or a size such as 64MiB of \
                what is counted in bytes; one value is both; above the present hard limit it needs CAP_SYS_RESOURCE; \
                may be repeated",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         long: "oom-score-adj",
         value: Some("N"),
         help: "how likely the kernel kills it when memory runs out, from -1000 (never) to 1000; below the present \
                value it needs CAP_SYS_RESOURCE",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         long: "env",
         value: Some("NAME=VALUE"),
         help: "set a variable; beats those of the user and of files; may be repeated",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         long: "env-file",
         value: Some("FILE"),
         help: "set the variables of FILE: lines of NAME=value with # comments, optional quotes and an optional export \
                before the name; a - before its path says that it may be missing; may be repeated",
-        ..PLAIN
+        ..Opt::PLAIN
     },
-    Opt { long: "clear-env", help: "begin with an empty environment", ..PLAIN },
+    Opt { long: "clear-env", help: "begin with an empty environment", ..Opt::PLAIN },
     Opt {
         long: "keep-env",
         value: Some("NAMES"),
         help: "keep these variables only, separated by commas; AWS_* for all that begin so; may be repeated",
-        ..PLAIN
+        ..Opt::PLAIN
     },
-    Opt { long: "keep-home", help: "leave HOME, USER, LOGNAME and SHELL as they are", ..PLAIN },
-    Opt { long: "no-new-privs", help: "no program that is executed from here on gains privileges", ..PLAIN },
+    Opt { long: "keep-home", help: "leave HOME, USER, LOGNAME and SHELL as they are", ..Opt::PLAIN },
+    Opt { long: "no-new-privs", help: "no program that is executed from here on gains privileges", ..Opt::PLAIN },
     Opt {
         long: "caps",
         value: Some("LIST|none"),
         help: "keep these capabilities only, whoever the user is: names with or without CAP_, separated by commas; \
                they become the bounding, inheritable and ambient sets",
-        ..PLAIN
+        ..Opt::PLAIN
     },
     Opt {
         long: "pdeathsig",
         value: Some("SIGNAL"),
         help: "PROGRAM gets SIGNAL (name or number) when the process that started wmexec ends",
-        ..PLAIN
+        ..Opt::PLAIN
     },
-    Opt { long: "argv0", value: Some("NAME"), help: "what PROGRAM is called, as its argument 0", ..PLAIN },
+    Opt { long: "argv0", value: Some("NAME"), help: "what PROGRAM is called, as its argument 0", ..Opt::PLAIN },
 ];
 
 /// What is asked for. An error is one line for the user; nothing has been changed.

@@ -36,6 +36,7 @@ pub fn inherited<'a>(found: &[Lent<'a>], which: &InheritEnv) -> Vec<Lent<'a>> {
 }
 
 /// Variables of one's own, lent.
+#[cfg(test)]
 pub fn lend(variables: &[Variable]) -> Vec<Lent<'_>> {
     variables.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())).collect()
 }

@@ -69,7 +69,7 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
         secrets: &[],
         extra: &[],
         accounts: &Accounts::NONE,
-        ids: &identity::ids(),
+        ids: &identity::ids_for(&spec),
         open_files: None,
         foreground: terminal::is_ours(),
         parent: None,
@@ -245,7 +245,9 @@ impl<'a> Loop<'a> {
             // Whoever is found to have taken its place has to stop as well.
             self.kept = vec![Signal::TERM];
         }
-        let lingering = self.has_left();
+        let known = [self.machine.starter(), self.machine.daemon(), self.machine.unreaped()];
+        // An orphan's end, of which a busy daemon has many, isn't worth a look at every process.
+        let lingering = known.contains(&Some(pid)) && self.has_left();
         let step = self.machine.handle(Event::Exited { pid, exit, lingering }, now);
         self.act(step, now);
     }

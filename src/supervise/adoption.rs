@@ -166,11 +166,11 @@ mod tests {
         }
     }
 
-    const OTHERS: &[Pid] = &[];
+    const NOBODY: &[Pid] = &[];
 
     fn verdict(lineage: &[Facts]) -> Result<(), Unfit> {
         let named = lineage.first().map_or(pid(70), |facts| facts.pid);
-        judge(named, lineage, &Claim { reaper: pid(7), since: StartTime(500), older: OTHERS, others: OTHERS })
+        judge(named, lineage, &Claim { reaper: pid(7), since: StartTime(500), older: NOBODY, others: NOBODY })
     }
 
     #[test]
@@ -217,7 +217,7 @@ mod tests {
     fn what_was_there_before_the_starter_is_left_out_with_its_children() {
         let (starter, child, old) = (process(70, 7, 500), process(71, 70, 510), process(60, 7, 300));
         let same_moment = process(61, 7, 500);
-        let claim = Claim { reaper: pid(7), since: StartTime(500), older: &[same_moment.pid], others: OTHERS };
+        let claim = Claim { reaper: pid(7), since: StartTime(500), older: &[same_moment.pid], others: NOBODY };
         let below = [old, same_moment, starter, process(72, 60, 900), process(73, 61, 900), child];
         assert_eq!(begun_since(&below, &claim), [starter, child]);
         assert_eq!(judge(same_moment.pid, &[same_moment], &claim), Err(Unfit::Older));
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn another_units_process_is_known_by_itself_its_parents_group_or_session() {
         let others = [pid(50)];
-        let claim = Claim { reaper: pid(7), since: StartTime(500), older: OTHERS, others: &others };
+        let claim = Claim { reaper: pid(7), since: StartTime(500), older: NOBODY, others: &others };
         let free = process(70, 7, 600);
         assert_eq!(judge(free.pid, &[free], &claim), Ok(()));
         for lineage in [

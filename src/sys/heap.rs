@@ -8,14 +8,18 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Four pages: twice what `wmexec --user` takes with an ordinary environment and small account files.
 const SIZE: usize = 16 * 1024;
-/// Of every piece: what [`Layout`] asks for at most, but for what is asked of the C library then.
+/// Every piece begins at a multiple of this; what wants a larger one is the C library's.
 const ALIGN: usize = 16;
 
 /// What is handed out piece by piece; only the last piece can be given back or grow.
+///
+/// Who takes what another thread has given back must come behind all that that one wrote there: `used` is given back
+/// with Release (in AcqRel) and taken with Acquire.
 #[repr(align(16))]
 struct Pieces(UnsafeCell<[u8; SIZE]>);
 
@@ -26,7 +30,7 @@ pub struct Heap {
     used: AtomicUsize,
 }
 
-// SAFETY: a byte belongs to whom it was handed out to, and `used` hands none out twice.
+// SAFETY: a byte belongs to whom it was handed out to; `used` hands none out twice, and orders its owners.
 unsafe impl Sync for Heap {}
 
 impl Heap {
@@ -37,7 +41,7 @@ impl Heap {
 
     fn take(&self, size: usize) -> Option<*mut u8> {
         let place = |used: usize| used.checked_add(size)?.checked_next_multiple_of(ALIGN).filter(|end| *end <= SIZE);
-        let begin = self.used.fetch_update(Relaxed, Relaxed, place).ok()?;
+        let begin = self.used.fetch_update(Acquire, Relaxed, place).ok()?;
         Some(self.pieces.0.get().cast::<u8>().wrapping_add(begin))
     }
 
@@ -51,7 +55,7 @@ impl Heap {
     fn resize(&self, place: usize, old: usize, new: usize) -> bool {
         let end = |size: usize| place.checked_add(size)?.checked_next_multiple_of(ALIGN).filter(|end| *end <= SIZE);
         let (Some(old), Some(new)) = (end(old), end(new)) else { return false };
-        self.used.compare_exchange(old, new, Relaxed, Relaxed).is_ok()
+        self.used.compare_exchange(old, new, AcqRel, Relaxed).is_ok()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A configuration is read strictly, and everything that is wrong with it is told at once: through `wingmate check`.
 
+#[path = "../world/dice.rs"]
+mod dice;
 mod mutations;
 mod services;
 

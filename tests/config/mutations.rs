@@ -1,6 +1,7 @@
 //! Crontabs and `cron:` sections that went wrong in thousands of ways: each ends in a verdict, with places that exist.
 
 use super::*;
+use crate::dice::Dice;
 use wingmate::config::{self, Fetched, Loaded, Sources, Unread};
 use wingmate::model::moment::Wall;
 use wingmate::schedule::Schedule;
@@ -79,18 +80,6 @@ const TOKENS: [&[u8]; 46] = [
     b"- ",
 ];
 
-/// xorshift64*: seeded, so that a failure comes again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % sides
-    }
-}
-
 fn mutated(text: &str, dice: &mut Dice) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..=dice.roll(3) {
@@ -98,8 +87,8 @@ fn mutated(text: &str, dice: &mut Dice) -> Vec<u8> {
         let to = (at + dice.roll(12)).min(bytes.len());
         match dice.roll(16) {
             0..3 => drop(bytes.drain(at..to)),
-            3..7 => drop(bytes.splice(at..at, TOKENS[dice.roll(TOKENS.len())].iter().copied())),
-            7..10 => drop(bytes.splice(at..to, TOKENS[dice.roll(TOKENS.len())].iter().copied())),
+            3..7 => drop(bytes.splice(at..at, dice.one_of(&TOKENS).iter().copied())),
+            7..10 => drop(bytes.splice(at..to, dice.one_of(&TOKENS).iter().copied())),
             10 => drop(bytes.splice(at..at, [dice.roll(256) as u8])),
             11 => bytes.truncate(to),
             // A long line.

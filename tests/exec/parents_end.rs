@@ -1,6 +1,6 @@
 //! wmexec --pdeathsig: by prctl(2), and by parents that are killed.
 
-use crate::place::{NOBODY, Place, command, good, root};
+use crate::place::{BUSY, NOBODY, Place, command, good, root};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -34,14 +34,13 @@ struct Family {
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
-/// Says who it is, and when USR1 comes; it runs all the time: a signal before a read that blocks would wait for its
-/// end.
-const TELLING: &str = "trap 'echo got; exit' USR1; echo $$ $PPID; while :; do :; done";
+/// Says who it is, and when USR1 comes.
+const TELLING: &str = "trap 'echo got; exit' USR1; echo $$ $PPID; ";
 
 impl Family {
     fn new(words: &[&str]) -> Family {
         let mut shell = Command::new("sh");
-        shell.args(["-c", "\"$@\" & wait", "sh"]).args(words).args(["sh", "-c", TELLING]);
+        shell.args(["-c", "\"$@\" & wait", "sh"]).args(words).args(["sh", "-c", &[TELLING, BUSY].concat()]);
         let mut parent = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(parent.stdout.take().unwrap()).lines();
         Family { parent, lines }

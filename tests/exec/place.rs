@@ -118,6 +118,14 @@ pub fn status<'a>(prefix: &[&'a str]) -> Vec<&'a str> {
     [prefix, &STATUS, &["/proc/self/status"]].concat()
 }
 
+/// What setpriv is told besides, as wmexec leaves neither set when the user changes.
+pub const NONE_INHERITED: &str = "--inh-caps=-all --ambient-caps=-all";
+/// Shows a shell's child what it has become.
+pub const SHOW: &str = "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/self/status";
+
+/// Runs all the time: a signal before a read that blocks would wait for the read's end. Not for ever, if the test fails.
+pub const BUSY: &str = "ulimit -t 60; while :; do :; done";
+
 /// A user of no account file, and of nothing's.
 pub const NOBODY: &str = "1234";
 pub const AS_NOBODY: [&str; 6] = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];

@@ -5,11 +5,12 @@
 
 mod worlds;
 
-use crate::place::{Place, command, error, output, root};
+use crate::dice::Dice;
+use crate::place::{NONE_INHERITED, Place, SHOW, command, error, output, root};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
-use worlds::{Dice, File, World, counted, large, random};
+use worlds::{File, World, counted, large, random};
 
 /// What a request comes to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +30,6 @@ struct Told {
     listed: BTreeMap<String, BTreeSet<u32>>,
 }
 
-/// What setpriv is told besides, as wmexec leaves neither set when the user changes.
-const NONE_INHERITED: &str = "--inh-caps=-all --ambient-caps=-all";
-const SHOW: &str = "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/self/status";
 const MOST: u32 = u32::MAX - 1;
 
 /// What the C library and we read otherwise: kind, passwd, group, request, its words, ours, and why ours.

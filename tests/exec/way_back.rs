@@ -4,11 +4,10 @@
 //! Unsafe: the system calls that it tries, which libc has under their own names.
 #![allow(unsafe_code)]
 
-use crate::place::{Place, command, error, good, output, root, untested};
+use crate::place::{NONE_INHERITED, Place, SHOW, command, error, good, output, root, untested};
 use rustix::fs::{XattrFlags, setxattr};
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::ptr::null;
 
@@ -62,36 +61,18 @@ const REQUESTS: [(&str, &str); 4] = [
     ("1033:0", "--reuid=1033 --regid=0 --clear-groups"),
 ];
 
-/// What a switch to another user takes away besides.
-const NONE_INHERITED: &str = "--inh-caps=-all --ambient-caps=-all";
 /// Leads to the attempts' program: the directory in which there are more of them.
 const DIRECTORY: &str = "WINGMATE_WAY_BACK";
 const MARK: &str = "got back by ";
 const DONE: &str = "all tried";
 
-const SHOW: &str = "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/self/status";
-
 /// Statuses of the commands, and what each has told, all of them in this state. (Without `-p` a shell gives up what
 /// isn't its real ids'.)
 fn told(place: &Place, state: &str, commands: &[String]) -> Vec<(String, String)> {
-    let script: String = commands
-        .iter()
-        .map(|command| {
-            format!(
-                "{command} 2>&1; echo =$?
-"
-            )
-        })
-        .collect();
-    fs::write(
-        place.0.join("script"),
-        format!(
-            "{script}exit 0
-"
-        ),
-    )
-    .unwrap();
+    let mut script: String = commands.iter().map(|command| format!("{command} 2>&1; echo =$?\n")).collect();
+    script += "exit 0\n";
     let path = place.0.join("script");
+    fs::write(&path, script).unwrap();
     let all = good(
         place.with_accounts(&["passwd", "group"], &[words(state), vec!["sh", "-p", path.to_str().unwrap()]].concat()),
     );
@@ -100,12 +81,7 @@ fn told(place: &Place, state: &str, commands: &[String]) -> Vec<(String, String)
     for line in all.lines() {
         match line.strip_prefix('=') {
             Some(status) => told.push((status.to_owned(), std::mem::take(&mut text))),
-            None => {
-                text += &format!(
-                    "{line}
-"
-                )
-            }
+            None => text += &format!("{line}\n"),
         }
     }
     assert_eq!(told.len(), commands.len());
@@ -116,24 +92,30 @@ fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
-/// A copy of setpriv that root has made set-uid (only without new privileges it won't do), and one with a capability for
-/// whoever may inherit it.
+/// Copies of setpriv: a plain one, and one with a capability for whoever may inherit it.
 fn programs(place: &Place) -> bool {
-    let (plain, set_uid, inherits) = (place.0.join("setpriv"), place.0.join("set-uid"), place.0.join("inherits"));
-    fs::copy("/usr/bin/setpriv", &plain).unwrap();
-    fs::copy(&plain, &set_uid).unwrap();
-    fs::set_permissions(&set_uid, fs::Permissions::from_mode(0o4755)).unwrap();
-    fs::copy(&plain, &inherits).unwrap();
+    let (plain, inherits) = (place.0.join("setpriv"), place.0.join("inherits"));
+    for copy in [&plain, &inherits] {
+        // Not by us: what another test forks meanwhile would have the file open for writing.
+        assert!(Command::new("cp").arg("/usr/bin/setpriv").arg(copy).status().unwrap().success());
+    }
+    fs::create_dir(place.0.join("own")).unwrap();
     // Revision 2 with the effective bit, nothing permitted, CAP_SETGID and CAP_SETUID inheritable (capabilities(7)).
     let value: Vec<u8> = [0x0200_0001_u32, 0, 0xc0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect();
     setxattr(&inherits, "security.capability", &value, XattrFlags::empty()).is_ok()
 }
 
+/// One that root has made set-uid (only without new privileges it won't do), where nobody else can find it: it goes with
+/// its mount namespace, however this test ends.
+const SET_UID: &str = "mount -t tmpfs -o mode=755 none \"$0/own\" && cp \"$0/setpriv\" \"$0/own/set-uid\" && \
+                       chmod 4755 \"$0/own/set-uid\" && exec \"$@\"";
+
 /// This test binary, as the program whose only work is to try.
 fn tries(prefix: &[&str], place: &Place) -> Output {
     let binary = std::env::current_exe().unwrap();
     let program = [binary.to_str().unwrap(), "--exact", "way_back::tries_to_get_back", "--ignored", "--nocapture"];
-    let mut tried = command(prefix[0], &[&prefix[1..], &program].concat());
+    let within = ["--mount", "sh", "-c", SET_UID, place.0.to_str().unwrap()];
+    let mut tried = command("unshare", &[&within, prefix, &program].concat());
     tried.env(DIRECTORY, &place.0);
     output(tried)
 }
@@ -272,7 +254,7 @@ fn tries_to_get_back() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
     let mut told = std::io::stdout();
     // First: the other attempts may take away what these need.
-    let set_uid = std::env::var_os("SET_UID").map(|_| ("set-uid", "a set-uid program"));
+    let set_uid = std::env::var_os("SET_UID").map(|_| ("own/set-uid", "a set-uid program"));
     for (program, name) in [Some(("inherits", "a program that may inherit")), Some(("setpriv", "a program")), set_uid]
         .into_iter()
         .flatten()

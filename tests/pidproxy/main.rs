@@ -6,6 +6,7 @@
 #[path = "../world/mod.rs"]
 mod world;
 
+mod hand_over;
 mod inherits;
 mod options;
 mod races;
@@ -13,15 +14,14 @@ mod refusals;
 mod rest;
 mod reuse;
 mod sandbox;
-mod upgrade;
+mod terminal;
 
 use rustix::process::{Signal, kill_process};
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use world::terminal::Terminal;
-use world::{World, await_reaped, pid_of};
+use world::World;
 
 /// What a program does with its signals. `$C` stays alive for it to wait for. (The CONT that follows a TERM may come
 /// while that is answered.)
@@ -32,6 +32,9 @@ cat $D/life & C=$!
 "#;
 /// Waits, interrupted by each trap, while `$C` lives.
 const STAY: &str = "while kill -0 $C 2>/dev/null; do wait $C; done";
+
+/// Says when the program is stopped, or has gone without it.
+const ASLEEP: &str = "( until ! test -e /proc/$$ || grep -q '^State:.T' /proc/$$/status; do :; done; echo asleep ) &";
 
 /// A daemon in the background of a starter that goes. It begins when the starter has gone and it is the proxy's
 /// child: a shell that is slow to go would reap it and keep its status.
@@ -117,8 +120,7 @@ fn passes_signals_on_to_a_daemon_in_the_background() {
 #[test]
 fn a_daemon_that_is_stopped_goes_on_to_take_a_term() {
     let world = World::new();
-    let asleep = "( until grep -q '^State:.T' /proc/$$/status; do :; done; echo asleep ) &";
-    let script = format!("trap 'echo bye; exit 5' TERM; echo $$ > $P; {asleep} kill -STOP $$; while :; do wait; done");
+    let script = format!("trap 'echo bye; exit 5' TERM; echo $$ > $P; {ASLEEP} kill -STOP $$; while :; do wait; done");
     let mut proxy = world.start(&background(&world, &script));
     proxy.expect("asleep");
     proxy.signal(Signal::TERM);
@@ -237,35 +239,6 @@ fn a_stale_file_is_waited_over() {
 }
 
 #[test]
-fn says_what_stood_there_and_why_it_was_refused() {
-    let mut stories = Vec::new();
-    for (content, reason) in [
-        ("", "it is empty"),
-        ("-1", "it says '-1', which is no process id"),
-        ("0", "it says '0', which is no process id"),
-        ("1", "it says 1, which is no descendant of the program"),
-        ("$PPID", "which is the process that waits for it"),
-        ("running", "it says 'running', which is no process id"),
-        ("99999999", "it says 99999999, but there is no such process"),
-    ] {
-        let world = World::new();
-        let script = format!("echo \"{content}\" > $P; cat $D/life &");
-        let proxy = world.start_with(&world.path("a.pid"), &["--start-timeout", "1s"], &script);
-        stories.push((world, proxy, content, reason));
-    }
-    for (_world, mut proxy, content, reason) in stories {
-        assert_eq!(proxy.wait(), 1);
-        proxy.expect_end();
-        assert!(proxy.messages().contains(reason), "{content}: {}", proxy.messages());
-        assert!(proxy.messages().contains("'sh' named no daemon within 1s"), "{}", proxy.messages());
-    }
-    let world = World::new();
-    let mut proxy = world.start_with(&world.path("no/a.pid"), &["--start-timeout", "100ms"], "cat $D/life &");
-    assert_eq!(proxy.wait(), 1);
-    assert!(proxy.messages().contains("it isn't there"), "{}", proxy.messages());
-}
-
-#[test]
 fn the_environment_and_the_command_line_set_the_start_timeout() {
     let world = World::new();
     let mut command = world.command(&world.path("a.pid"), &[], "cat $D/life &");
@@ -276,28 +249,6 @@ fn the_environment_and_the_command_line_set_the_start_timeout() {
     let mut proxy = world.launch(command.env("WINGMATE_STARTSECS", "100"));
     assert_eq!(proxy.wait(), 1);
     assert!(proxy.messages().contains("within 50ms"), "{}", proxy.messages());
-}
-
-#[test]
-fn nothing_starts_when_the_file_can_never_be_one() {
-    let world = World::new();
-    fs::create_dir(world.path("dir")).unwrap();
-    world.fifo("fifo");
-    std::os::unix::fs::symlink("loop", world.path("loop")).unwrap();
-    for (file, reason) in [
-        (world.path("dir"), "is a directory, not a regular file"),
-        (world.path("new/"), "is a directory, not a regular file"),
-        (world.path("fifo"), "is a fifo, not a regular file"),
-        ("/dev/null".into(), "is a device, not a regular file"),
-        ("/dev/null/a.pid".into(), "Not a directory"),
-        (world.path("loop"), "Too many levels of symbolic links"),
-        (String::new(), "the pid file's path is empty"),
-    ] {
-        let mut proxy = world.start_with(&file, &[], "echo started");
-        proxy.expect_end();
-        assert_eq!(proxy.wait(), 1);
-        assert!(proxy.messages().contains(reason), "{file}: {}", proxy.messages());
-    }
 }
 
 #[test]
@@ -380,64 +331,6 @@ fn what_ignores_term_is_killed_in_the_end() {
 }
 
 #[test]
-fn follows_a_hand_over() {
-    let successor = "echo $$ > $P; echo second; read code < $D/end; exit $code";
-    // The successor names itself while the first lives, or only when told so, after the first has gone.
-    for (named_first, start) in [(true, "sh $D/second.sh"), (false, "(read x < $D/late; exec sh $D/second.sh)")] {
-        let world = World::new();
-        fs::write(world.path("second.sh"), successor).unwrap();
-        let first = format!("echo $$ > $P; echo first; read x < $D/begin; {start} & read x < $D/go; exit 0");
-        let mut proxy = world.start(&background(&world, &first));
-        proxy.expect("first");
-        proxy.await_rest();
-        let pid = world.await_pid(|_| true);
-        world.tell("begin", "on");
-        if named_first {
-            proxy.expect("second");
-        }
-        world.tell("go", "on");
-        await_reaped(pid);
-        if !named_first {
-            world.tell("late", "on");
-            proxy.expect("second");
-        }
-        // Adopted again.
-        proxy.await_rest();
-        world.tell("end", "6");
-        assert_eq!(proxy.wait(), 6, "{}", proxy.messages());
-    }
-}
-
-#[test]
-fn a_successor_has_two_seconds() {
-    let world = World::new();
-    let script = background(&world, "cat $D/life & echo $$ > $P; echo ready; read x < $D/go; exit 0");
-    let mut proxy = world.start(&script);
-    proxy.expect("ready");
-    proxy.await_rest();
-    let ended = Instant::now();
-    world.tell("go", "on");
-    assert_eq!(proxy.wait(), 0);
-    assert!(ended.elapsed().as_millis() >= 2000, "it didn't wait for a successor");
-}
-
-#[test]
-fn an_end_after_term_is_no_hand_over() {
-    let world = World::new();
-    let script = background(
-        &world,
-        "trap 'echo TERM; exit 0' TERM; cat $D/life & C=$!; echo $$ > $P; echo ready; wait $C; wait $C",
-    );
-    let mut proxy = world.start(&script);
-    proxy.expect("ready");
-    let asked = Instant::now();
-    proxy.signal(Signal::TERM);
-    proxy.expect("TERM");
-    assert_eq!(proxy.wait(), 0);
-    assert!(asked.elapsed().as_millis() < 2000, "it waited for a successor");
-}
-
-#[test]
 fn a_daemon_of_a_starter_that_stays_is_watched_by_its_pidfd() {
     let world = World::new();
     // The shell reaps the daemon and passes its status on.
@@ -450,72 +343,4 @@ fn a_daemon_of_a_starter_that_stays_is_watched_by_its_pidfd() {
     proxy.expect("again");
     proxy.signal(Signal::TERM);
     assert_eq!(proxy.wait(), 0);
-}
-
-/// At rest it stands in epoll without a time-out: no timer, no tick, nothing to wake for.
-#[test]
-fn never_wakes_at_rest() {
-    let world = World::new();
-    let script = background(&world, &format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
-    let mut proxy = world.start(&script);
-    proxy.expect("ready");
-    proxy.signal(Signal::HUP);
-    proxy.expect("HUP");
-    proxy.await_rest();
-    let descriptors: Vec<String> = fs::read_dir(format!("/proc/{}/fd", proxy.id()))
-        .unwrap()
-        .map(|entry| fs::read_link(entry.unwrap().path()).unwrap().to_string_lossy().into_owned())
-        .collect();
-    assert!(!descriptors.iter().any(|target| target.contains("inotify")), "{descriptors:?}");
-    proxy.signal(Signal::TERM);
-    assert_eq!(proxy.wait(), 5);
-}
-
-/// A ^C is one INT to whoever stands in the foreground, never one more by way of the proxy.
-#[test]
-fn a_terminals_keys_come_once() {
-    let world = World::new();
-    let mut terminal = Terminal::new();
-    let script = format!("{TRAPS} echo $$ > $P; echo ready; {STAY}");
-    let mut proxy = world.launch_on(terminal.give(&mut world.command(&world.path("a.pid"), &[], &script)));
-    proxy.expect("ready");
-    proxy.await_rest();
-    terminal.type_in("\x03");
-    proxy.expect("INT");
-    proxy.signal(Signal::TERM);
-    proxy.expect("TERM");
-    assert_eq!(proxy.wait(), 5);
-}
-
-#[test]
-fn a_starter_may_ask_at_the_terminal_and_gives_it_back() {
-    let world = World::new();
-    let mut terminal = Terminal::new();
-    let start = background(&world, &format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
-    let script = format!("echo passphrase; read word; echo $word; {start}");
-    let mut proxy = world.launch_on(terminal.give(&mut world.command(&world.path("a.pid"), &[], &script)));
-    proxy.expect("passphrase");
-    terminal.type_in("sesame\n");
-    proxy.expect("sesame");
-    proxy.expect("ready");
-    terminal.await_foreground(pid_of(&proxy));
-    // ^Z, since shells make what they put into the background deaf to ^C.
-    terminal.type_in("\x1a");
-    proxy.expect("TSTP");
-    proxy.signal(Signal::TERM);
-    proxy.expect("TERM");
-    assert_eq!(proxy.wait(), 5);
-}
-
-/// In a pid namespace without a /proc of its own no daemon can be told from a stranger.
-#[test]
-fn without_proc_nothing_starts() {
-    let world = World::new();
-    let mut command = Command::new("unshare");
-    let user = if rustix::process::getuid().is_root() { &[][..] } else { &["--user", "--map-root-user"] };
-    command.args(user).args(["--pid", "--fork", env!("CARGO_BIN_EXE_wingmate"), "pidproxy"]);
-    let mut proxy = world.launch(command.args(["-p", &world.path("a.pid"), "--", "echo", "started"]));
-    proxy.expect_end();
-    assert_eq!(proxy.wait(), 1);
-    assert!(proxy.messages().contains("/proc isn't mounted, or is another pid namespace's"), "{}", proxy.messages());
 }

@@ -3,6 +3,7 @@
 //! (the USR1 that the proxy passes on makes it say who it is), and nobody else ever gets a signal.
 
 use crate::world::World;
+use crate::world::dice::Dice;
 use rustix::process::Signal;
 use std::fs;
 use std::io::{Read, Write};
@@ -15,22 +16,6 @@ const STARTS: u64 = 1000;
 const AT_ONCE: u64 = 6;
 /// Another seed tells other stories.
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
-
-/// xorshift64*, so that a failure can be told again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % sides
-    }
-
-    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.roll(choices.len())]
-    }
-}
 
 /// A process that has nothing to do with it, and says so when it gets a signal.
 struct Stranger(Child);

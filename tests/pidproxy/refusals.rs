@@ -4,7 +4,7 @@ use crate::world::{Proxy, World};
 use crate::{STAY, TRAPS, background};
 use rustix::process::Signal;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -25,7 +25,11 @@ fn what_the_file_says_is_told_short_and_printable() {
     let us = std::process::id();
     let mut stories = Vec::new();
     for (content, reason) in [
-        ("-1", "it says '-1', which is no process id".to_owned()),
+        ("", "it is empty".to_owned()),
+        ("running", "it says 'running', which is no process id".into()),
+        ("1", "it says 1, which is no descendant of the program".into()),
+        ("99999999", "it says 99999999, but there is no such process".into()),
+        ("-1", "it says '-1', which is no process id".into()),
         ("0", "it says '0', which is no process id".into()),
         ("2", "it says 2, ".into()),
         ("4294967297", "it says '4294967297', which is no process id".into()),
@@ -46,6 +50,9 @@ fn what_the_file_says_is_told_short_and_printable() {
     for (_world, proxy, content, reason) in stories {
         refused(proxy, &content, &reason);
     }
+    let world = World::new();
+    let proxy = world.start_with(&world.path("no/a.pid"), &["--start-timeout", "500ms"], "cat $D/life &");
+    refused(proxy, "no file", "it isn't there");
 }
 
 #[test]
@@ -81,8 +88,18 @@ fn a_threads_number_is_no_process() {
 fn what_can_never_be_a_pid_file_is_found_before_anything_starts() {
     let world = World::new();
     let _listener = UnixListener::bind(world.path("socket")).unwrap();
+    fs::create_dir(world.path("dir")).unwrap();
+    world.fifo("fifo");
+    symlink("loop", world.path("loop")).unwrap();
     let long = world.path(&"x".repeat(300));
     for (file, reason) in [
+        (world.path("dir"), "is a directory, not a regular file"),
+        (world.path("new/"), "is a directory, not a regular file"),
+        (world.path("fifo"), "is a fifo, not a regular file"),
+        ("/dev/null".into(), "is a device, not a regular file"),
+        ("/dev/null/a.pid".into(), "Not a directory"),
+        (world.path("loop"), "Too many levels of symbolic links"),
+        (String::new(), "the pid file's path is empty"),
         (world.path("socket"), "is a socket, not a regular file"),
         (world.path("socket/a.pid"), "Not a directory"),
         ("/dev/tty".into(), "is a device, not a regular file"),
@@ -126,7 +143,7 @@ fn what_is_missing_is_said_before_anything_starts() {
 /// Whoever may write the file may name whom they like: what counts is who is named.
 #[test]
 fn somebody_elses_file_is_a_claim_like_any_other() {
-    if !is_root("files of others") {
+    if !is_root("somebody_elses_file_is_a_claim_like_any_other") {
         return;
     }
     let world = World::new();
@@ -148,7 +165,7 @@ fn somebody_elses_file_is_a_claim_like_any_other() {
 
 #[test]
 fn what_cannot_be_read_is_said() {
-    if !is_root("files that can't be read") {
+    if !is_root("what_cannot_be_read_is_said") {
         return;
     }
     for (mode, inside) in [(0o000, false), (0o700, true)] {
@@ -169,10 +186,23 @@ fn what_cannot_be_read_is_said() {
     }
 }
 
+/// In a pid namespace without a /proc of its own no daemon can be told from a stranger.
+#[test]
+fn without_proc_nothing_starts() {
+    let world = World::new();
+    let mut command = Command::new("unshare");
+    let user = if rustix::process::getuid().is_root() { &[][..] } else { &["--user", "--map-root-user"] };
+    command.args(user).args(["--pid", "--fork", env!("CARGO_BIN_EXE_wingmate"), "pidproxy"]);
+    let mut proxy = world.launch(command.args(["-p", &world.path("a.pid"), "--", "echo", "started"]));
+    proxy.expect_end();
+    assert_eq!(proxy.wait(), 1);
+    assert!(proxy.messages().contains("/proc isn't mounted, or is another pid namespace's"), "{}", proxy.messages());
+}
+
 fn is_root(test: &str) -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        wingmate::sys::stdio::err(&format!("\n*** NOT TESTED: {test} need root ***\n"));
+        wingmate::sys::stdio::err(&format!("NOT TESTED: {test} needs root\n"));
     }
     root
 }

@@ -84,3 +84,22 @@ fn after_an_orphan_was_reaped() {
     proxy.expect("TERM");
     assert_eq!(proxy.wait(), 5);
 }
+
+/// Nor is there anything left that could wake it.
+#[test]
+fn the_pid_file_is_watched_no_longer() {
+    let world = World::new();
+    let script = background(&world, &format!("{TRAPS} echo $$ > $P; echo ready; {STAY}"));
+    let mut proxy = world.start(&script);
+    proxy.expect("ready");
+    proxy.signal(Signal::HUP);
+    proxy.expect("HUP");
+    proxy.await_rest();
+    let descriptors: Vec<String> = fs::read_dir(format!("/proc/{}/fd", proxy.id()))
+        .unwrap()
+        .map(|entry| fs::read_link(entry.unwrap().path()).unwrap().to_string_lossy().into_owned())
+        .collect();
+    assert!(!descriptors.iter().any(|target| target.contains("inotify")), "{descriptors:?}");
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait(), 5);
+}

@@ -1,6 +1,7 @@
 //! A small world for one story: a directory, fifos to tell programs to go on, a proxy whose stdout is read line by
 //! line. Everything is awaited with one generous limit, after which the story has failed.
 
+pub mod dice;
 pub mod filter;
 pub mod rest;
 pub mod terminal;

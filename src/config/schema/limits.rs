@@ -4,7 +4,7 @@ use super::super::draft::Unit;
 use super::super::reading::Field;
 use super::super::yaml::Value;
 use crate::model::capability::Capabilities;
-use crate::model::limits::{self, LimitError};
+use crate::model::limits;
 
 /// An octal number.
 pub fn umask(field: &mut Field<'_, '_>, unit: &mut Unit) {
@@ -27,13 +27,10 @@ pub fn rlimits(field: &mut Field<'_, '_>, unit: &mut Unit) {
                 continue;
             }
         };
-        let name = resource.name();
-        let mut value = Field { reading: field.reading, name, span: entry.span, node: &entry.node };
+        let mut value = Field { reading: field.reading, name: resource.name(), span: entry.span, node: &entry.node };
         let Some(text) = value.word("a number, unlimited, or \"SOFT:HARD\"") else { continue };
-        match limits::rlimit(resource, text) {
-            Ok(limit) => limits::add(&mut unit.process.extras_mut().rlimits, limit),
-            Err(error @ LimitError::Order(_)) => value.error(format!("'{name}': {error}")),
-            Err(error) => value.error(format!("{name}: {error}")),
+        if let Some(limit) = value.parsed(limits::rlimit(resource, text)) {
+            limits::add(&mut unit.process.extras_mut().rlimits, limit);
         }
     }
 }

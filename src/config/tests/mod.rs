@@ -3,6 +3,8 @@
 mod crontab;
 mod defaults;
 mod dependencies;
+#[path = "../../../tests/world/dice.rs"]
+mod dice;
 mod jobs;
 mod manual;
 mod mistakes;

@@ -1,5 +1,6 @@
 //! Whatever a file holds, reading it ends, doesn't panic, and says where its problems are.
 
+use super::dice::Dice;
 use super::*;
 
 const YAML: &str = "x-c: &c { user: nobody, environ: { A: 1 } }\nlog: { format: json, level: warn }\nshutdown: { timeout: 20s, delay: 1s }\n\
@@ -52,18 +53,6 @@ const SEEDS: [&[u8]; 34] = [
     b"~",
 ];
 
-/// xorshift64*: seeded, so that a failure comes again.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % sides
-    }
-}
-
 fn mutated(text: &str, dice: &mut Dice) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..dice.roll(4) {
@@ -71,8 +60,8 @@ fn mutated(text: &str, dice: &mut Dice) -> Vec<u8> {
         let to = (at + dice.roll(12)).min(bytes.len());
         match dice.roll(4) {
             0 => drop(bytes.drain(at..to)),
-            1 => drop(bytes.splice(at..at, SEEDS[dice.roll(SEEDS.len())].iter().copied())),
-            2 => drop(bytes.splice(at..to, SEEDS[dice.roll(SEEDS.len())].iter().copied())),
+            1 => drop(bytes.splice(at..at, dice.one_of(&SEEDS).iter().copied())),
+            2 => drop(bytes.splice(at..to, dice.one_of(&SEEDS).iter().copied())),
             _ => {
                 let piece = bytes[at..to].to_vec();
                 let place = dice.roll(bytes.len() + 1);

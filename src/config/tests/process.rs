@@ -172,11 +172,11 @@ fn wrong_values_are_told() {
         ),
         (
             "    rlimits: { nofile: '2:1' }\n",
-            &["w.yaml:4:24: 'nofile': the soft limit is higher than the hard one, '2:1'"],
+            &["w.yaml:4:24: nofile: the soft limit is higher than the hard one, '2:1'"],
         ),
         (
             "    rlimits: { core: 'unlimited:0' }\n",
-            &["w.yaml:4:22: 'core': the soft limit is higher than the hard one, 'unlimited:0'"],
+            &["w.yaml:4:22: core: the soft limit is higher than the hard one, 'unlimited:0'"],
         ),
         (
             "    rlimits: { core: 5x }\n",

@@ -1,5 +1,6 @@
 //! Account files and requests: random ones, and those with much in them.
 
+use crate::dice::Dice;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -20,22 +21,6 @@ pub struct World {
     pub names: BTreeSet<String>,
     /// setpriv looks the user up itself: no user's uid is somebody else's too, and no name is a number.
     pub named: bool,
-}
-
-/// xorshift64*: seeded, so that a failure comes again.
-pub struct Dice(pub u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % below
-    }
-
-    fn of<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())]
-    }
 }
 
 const NAMES: [&str; 14] =
@@ -78,7 +63,7 @@ const NO_GROUPS: [&str; 11] = [
 ];
 
 fn user_line(dice: &mut Dice, names: &mut BTreeSet<String>) -> Vec<u8> {
-    let name = dice.of(&NAMES);
+    let name = dice.one_of(&NAMES);
     names.insert(name.to_owned());
     let comment = match dice.roll(12) {
         0 => b"\xff\xfe bytes".to_vec(),
@@ -86,17 +71,17 @@ fn user_line(dice: &mut Dice, names: &mut BTreeSet<String>) -> Vec<u8> {
         2 => b"with, commas and blanks".to_vec(),
         _ => Vec::new(),
     };
-    let mut line = format!("{name}:x:{}:{}:", dice.of(&IDS), dice.of(&IDS)).into_bytes();
+    let mut line = format!("{name}:x:{}:{}:", dice.one_of(&IDS), dice.one_of(&IDS)).into_bytes();
     line.extend(comment);
-    line.extend(dice.of(&[":/:/bin/sh", "::", ":/srv/web:", ":/home/x:/bin/sh -l"]).as_bytes());
+    line.extend(dice.one_of(&[":/:/bin/sh", "::", ":/srv/web:", ":/home/x:/bin/sh -l"]).as_bytes());
     line
 }
 
 fn group_line(dice: &mut Dice) -> Vec<u8> {
-    let mut line = format!("{}:x:{}:", dice.of(&["g1", "g2", "g3", "adm", "root", "77", "g.4"]), dice.of(&IDS));
+    let mut line = format!("{}:x:{}:", dice.one_of(&["g1", "g2", "g3", "adm", "root", "77", "g.4"]), dice.one_of(&IDS));
     for _ in 0..dice.roll(7) {
         let member =
-            dice.of(&["u1", "u2", "web", "u1", "", "u1x", "xu1", "123", "0123", "root", "Ü", "toor", "nobody"]);
+            dice.one_of(&["u1", "u2", "web", "u1", "", "u1x", "xu1", "123", "0123", "root", "Ü", "toor", "nobody"]);
         line += &format!("{member},");
     }
     if dice.roll(4) > 0 {
@@ -113,7 +98,7 @@ fn file(dice: &mut Dice, nothing: &[&str], mut line: impl FnMut(&mut Dice) -> Ve
     let end: &[u8] = if dice.roll(8) == 0 { b"\r\n" } else { b"\n" };
     let mut text = Vec::new();
     for _ in 0..dice.roll(14) {
-        let next = if dice.roll(4) == 0 { dice.of(nothing).as_bytes().to_vec() } else { line(dice) };
+        let next = if dice.roll(4) == 0 { dice.one_of(nothing).as_bytes().to_vec() } else { line(dice) };
         text.extend(next);
         text.extend(end);
     }
@@ -126,15 +111,17 @@ fn file(dice: &mut Dice, nothing: &[&str], mut line: impl FnMut(&mut Dice) -> Ve
 fn request(dice: &mut Dice) -> String {
     let user = match dice.roll(16) {
         0 => "no-such",
-        1 => dice.of(&["-1", "-0", "+5", "4294967295", "4294967296", "99999999999999999999", "+", "#", " u1", "u1 "]),
-        2..6 => dice.of(&IDS),
-        6 => dice.of(&["4242", "00", "0001", "12", "14"]),
-        _ => dice.of(&NAMES),
+        1 => {
+            dice.one_of(&["-1", "-0", "+5", "4294967295", "4294967296", "99999999999999999999", "+", "#", " u1", "u1 "])
+        }
+        2..6 => dice.one_of(&IDS),
+        6 => dice.one_of(&["4242", "00", "0001", "12", "14"]),
+        _ => dice.one_of(&NAMES),
     };
     let group = match dice.roll(8) {
         0 => ":",
-        1 => dice.of(&[":g1", ":adm", ":root", ":no-such", ":g1:", ":77"]),
-        2 => dice.of(&[":0", ":5", ":033", ":4294967294", ":4294967295", ":-1", ":+5"]),
+        1 => dice.one_of(&[":g1", ":adm", ":root", ":no-such", ":g1:", ":77"]),
+        2 => dice.one_of(&[":0", ":5", ":033", ":4294967294", ":4294967295", ":-1", ":+5"]),
         _ => "",
     };
     format!("{user}{group}")
