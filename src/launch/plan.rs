@@ -62,8 +62,8 @@ pub struct Ids {
     pub permitted: Capabilities,
     /// Those that its programs can inherit; all that are ambient are among them.
     pub inheritable: Capabilities,
-    /// Those that the kernel knows.
-    pub known: Capabilities,
+    /// Those that the kernel knows; `None` where nobody asked.
+    pub known: Option<Capabilities>,
 }
 
 /// Something asked for that the plan leaves out.
@@ -72,6 +72,8 @@ pub enum Notice {
     /// User and group fit already, and setgroups isn't ours to call.
     #[error("supplementary groups stay as they are: setting them needs CAP_SETGID")]
     GroupsKept,
+    #[error("{0} can't be kept: this kernel has no such capability")]
+    NoSuchCapability(Capabilities),
 }
 
 /// Why there is no plan.
@@ -83,7 +85,7 @@ pub enum PlanError {
     NoCommand,
     #[error("a NUL character in {0}")]
     Nul(Place),
-    #[error("cannot keep {0}: this process lacks it")]
+    #[error("cannot keep {0}: not in the permitted set of the process that is to pass it on")]
     Lacking(Capabilities),
 }
 
@@ -156,9 +158,9 @@ fn steps(spec: &ProcessSpec, context: &Context<'_>, target: Target) -> Result<(V
     if context.foreground {
         steps.push(Step::Foreground);
     }
-    let notices = identity(&mut steps, extras, context.ids, target);
+    let mut notices = identity(&mut steps, extras, context.ids, target);
     if let Some(asked) = extras.capabilities {
-        capabilities(&mut steps, asked, context.ids)?;
+        notices.extend(capabilities(&mut steps, asked, context.ids)?);
     }
     if let Some(directory) = &spec.working_dir {
         steps.push(Step::Directory(cstring(directory.as_os_str().as_bytes(), || Place::Directory)?));
@@ -204,14 +206,15 @@ fn identity(steps: &mut Vec<Step>, extras: &Extras, ids: &Ids, target: Target) -
 }
 
 /// What this kernel doesn't know can't be kept and needn't be dropped.
-fn capabilities(steps: &mut Vec<Step>, asked: u64, ids: &Ids) -> Result<(), PlanError> {
-    let kept = asked & ids.known.0;
+fn capabilities(steps: &mut Vec<Step>, asked: u64, ids: &Ids) -> Result<Option<Notice>, PlanError> {
+    let kept = asked & ids.known.map_or(u64::MAX, |known| known.0);
     let lacking = kept & !ids.permitted.0;
     if lacking != 0 {
         return Err(PlanError::Lacking(Capabilities(lacking)));
     }
     steps.push(Step::Capabilities(kept));
-    Ok(())
+    let unknown = asked & !kept;
+    Ok((unknown != 0).then_some(Notice::NoSuchCapability(Capabilities(unknown))))
 }
 
 /// The paths that execvpe(3) would try: the program itself if it has a `/`, else in each directory of `path`

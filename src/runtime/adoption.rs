@@ -120,13 +120,12 @@ impl Loop {
         }
     }
 
-    /// A daemon, or its starter, has ended: by now it is known which group the daemon leads. While it is unreaped its
-    /// number is its own.
+    /// A daemon, or its starter, has ended: by now it is known which group the daemon leads.
     pub(super) fn look_at_group(&mut self, unit: UnitId, now: Now) {
         let Some(adoption) = self.adoptions.get(&unit) else { return };
-        let Some(daemon) = adoption.daemon.as_ref().map(Daemon::pid) else { return };
-        if processes::facts(daemon).is_some_and(|facts| facts.group == Some(daemon)) {
-            self.events.push(Event::Leads { unit, life: adoption.life, daemon });
+        // Its starter may have reaped it, and its number may be another's.
+        if let Some(daemon) = adoption.daemon.as_ref().filter(|daemon| daemon.leads()) {
+            self.events.push(Event::Leads { unit, life: adoption.life, daemon: daemon.pid() });
             self.tell_events(now);
         }
     }

@@ -4,7 +4,7 @@ use crate::model::moment::Mono;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use crate::sys::poll::{Interest, Poller, Token};
-use crate::sys::processes::Held;
+use crate::sys::processes::{Held, facts};
 use rustix::io::Result;
 use std::time::Duration;
 
@@ -40,6 +40,12 @@ impl Daemon {
     pub fn has_ended(&mut self, now: Mono) -> bool {
         self.next_look = self.next_look.map(|_| now + LOOK);
         self.held.has_ended()
+    }
+
+    /// Whether it leads a process group, dead or alive: it itself, and nobody who has its number by now.
+    pub fn leads(&self) -> bool {
+        let pid = self.held.pid();
+        facts(pid).is_some_and(|facts| facts.start == self.held.start() && facts.group == Some(pid))
     }
 
     /// Sends it a signal: to it and nobody else, whatever became of its number.

@@ -10,7 +10,7 @@ use crate::model::unit::Pid;
 use crate::supervise::event::{Fault, FaultKind};
 use crate::sys::descriptors::{Descriptors, Spare};
 use crate::sys::fault::{self, exhausted, reason};
-use crate::sys::{identity, secrets, spawn};
+use crate::sys::{identity, processes, secrets, spawn};
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
@@ -74,7 +74,7 @@ impl Launcher {
             ids: &self.ids,
             open_files: self.open_files,
             foreground: main && self.terminal,
-            parent: None,
+            parent: Some(processes::own()),
         };
         let plan = Plan::new(spec, &context).map_err(|error| other(error.to_string()))?;
         let owner = plan.owner(&self.ids);

@@ -72,7 +72,7 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
         ids: &identity::ids_for(&spec),
         open_files: None,
         foreground: terminal::is_ours(),
-        parent: None,
+        parent: Some(processes::own()),
     };
     Plan::new(&spec, &context)
 }

@@ -30,7 +30,7 @@ impl Rehearsal {
         let environment = for_units(environment::found());
         let ids = identity::ids();
         // What may be kept is the container's to say, not that of whoever asks.
-        let ids = Ids { permitted: ids.known, ..ids };
+        let ids = Ids { permitted: ids.known.unwrap_or(ids.permitted), ..ids };
         let accounts = identity::accounts().unwrap_or_else(|error| {
             let unreadable = Table::Unreadable(reason_of(&error.source));
             Accounts { passwd: unreadable.clone(), group: unreadable }

@@ -27,7 +27,7 @@ pub fn ids_for(spec: &ProcessSpec) -> Ids {
 
 /// This process's ids and capabilities, and whether it may set groups: found out by setting those that it has.
 pub fn ids() -> Ids {
-    Ids { known: known(), ..without_known() }
+    Ids { known: Some(known()), ..without_known() }
 }
 
 fn without_known() -> Ids {
@@ -46,7 +46,7 @@ fn without_known() -> Ids {
         permitted: Capabilities(sets.map_or(0, |sets| sets.permitted.bits())),
         // Where that can't be known, a switch isn't safe without having tried to empty it.
         inheritable: Capabilities(sets.map_or(u64::MAX, |sets| sets.inheritable.bits())),
-        known: Capabilities(0),
+        known: None,
     }
 }
 

@@ -250,7 +250,10 @@ fn a_step_that_fails_is_named_with_what_it_needs() {
         (&["-u", "1234:7"], "setting the group id to 7: operation not permitted (needs CAP_SETGID)"),
         (&["-u", "99:1234"], "setting the user id to 99: operation not permitted (needs CAP_SETUID)"),
         (&["--caps=none"], "dropping all capabilities: operation not permitted (needs CAP_SETPCAP)"),
-        (&["--caps=chown,kill"], "cannot keep CAP_CHOWN, CAP_KILL: this process lacks it"),
+        (
+            &["--caps=chown,kill"],
+            "cannot keep CAP_CHOWN, CAP_KILL: not in the permitted set of the process that is to pass it on",
+        ),
         (&["-C", "/root/x"], "changing to directory '/root/x' as user 1234: permission denied"),
     ] {
         let refused = output(command("prlimit", &[through.as_slice(), args, &["true"]].concat()));

@@ -121,7 +121,9 @@ service:
             "limit: setting the limit nproc to 1:unlimited: operation not permitted (needs CAP_SYS_RESOURCE){again}"
         ),
         &format!("score: writing -1000 to /proc/self/oom_score_adj: permission denied (needs CAP_SYS_RESOURCE){again}"),
-        &format!("lacking: cannot keep CAP_NET_ADMIN: this process lacks it{again}"),
+        &format!(
+            "lacking: cannot keep CAP_NET_ADMIN: not in the permitted set of the process that is to pass it on{again}"
+        ),
         &format!("groups: setting supplementary groups: operation not permitted (needs CAP_SETGID){again}"),
         &format!("stranger: unknown group 'no-such-group' in /etc/group{again}"),
         // What is so already needs no right.

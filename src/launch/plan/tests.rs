@@ -19,7 +19,7 @@ fn ids(uids: [u32; 3], gids: [u32; 3], groups: &[u32], may_set_groups: bool) -> 
         may_set_groups,
         permitted: Capabilities(0b1111),
         inheritable: Capabilities(0),
-        known: Capabilities(0b1_1111),
+        known: Some(Capabilities(0b1_1111)),
     }
 }
 
@@ -175,14 +175,19 @@ fn capabilities_are_kept_if_they_are_there_and_known() {
     let steps = |asked: u64, user| {
         let mut spec = spec(&["x"], user);
         spec.extras_mut().capabilities = Some(asked);
-        planned(&spec, &root(), |_| {}).map(|plan| spoken(&plan))
+        planned(&spec, &root(), |_| {}).map(|plan| {
+            let left_out = asked & !0b1_1111;
+            let told = (left_out != 0).then_some(Notice::NoSuchCapability(Capabilities(left_out)));
+            assert_eq!(plan.notices, told.into_iter().collect::<Vec<_>>());
+            spoken(&plan)
+        })
     };
     assert_eq!(steps(0, "").unwrap(), ["dropping all capabilities"]);
     assert_eq!(steps(0b10, "0").unwrap(), ["keeping only CAP_DAC_OVERRIDE"]);
     // The kernel of these ids knows five, of which the process has four.
     assert_eq!(steps(1 << 40 | 1, "").unwrap(), ["keeping only CAP_CHOWN"]);
     let lacking = steps(0b1_0001, "web").unwrap_err().to_string();
-    assert_eq!(lacking, "cannot keep CAP_FSETID: this process lacks it");
+    assert_eq!(lacking, "cannot keep CAP_FSETID: not in the permitted set of the process that is to pass it on");
 }
 
 #[test]
