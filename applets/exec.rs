@@ -61,7 +61,11 @@ fn plan(line: &Line, command: Vec<OsString>) -> Result<Plan, String> {
     // Before anything that takes time: who comes later in its place isn't who was meant.
     let parent = if line.times("pdeathsig") > 0 { processes::parent() } else { None };
     let mut spec = options::read(line, command)?;
-    spec.session = lacking(spec.session);
+    let session = lacking(spec.session);
+    if session != spec.session {
+        remark(Level::Debug, "it leads what it was to begin (--setsid, --pgrp) already");
+    }
+    spec.session = session;
     let accounts = if Accounts::needed(&spec) { identity::accounts() } else { Ok(Accounts::NONE) };
     let accounts = accounts.map_err(|error| error.to_string())?;
     let context = Context {

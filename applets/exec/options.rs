@@ -64,8 +64,8 @@ pub static OPTIONS: [Opt; 18] = [
     Opt {
         long: "oom-score-adj",
         value: Some("N"),
-        help: "how likely the kernel kills it when memory runs out, from -1000 (never) to 1000; below the present \
-               value it needs CAP_SYS_RESOURCE",
+        help: "how likely the kernel kills it when memory runs out, from -1000 (never) to 1000; below what it \
+               was last given by root it needs CAP_SYS_RESOURCE",
         ..Opt::PLAIN
     },
     Opt {

@@ -276,6 +276,12 @@ fn what_is_left_out_is_told_at_debug() {
         let told = place.with_accounts(&["passwd", "group"], &words);
         assert_eq!((told.status.code(), error(&told).as_str()), (Some(0), said), "{level}");
     }
+    let led = "wmexec: it leads what it was to begin (--setsid, --pgrp) already\n";
+    for (outer, inner, said) in [("--setsid", "--setsid", led), ("--pgrp", "--pgrp", led), ("--pgrp", "--nice=1", "")] {
+        let words = ["WINGMATE_LOG_LEVEL=debug", &wmexec, outer, &wmexec, inner, "true"];
+        let told = output(command("env", &words));
+        assert_eq!((told.status.code(), error(&told).as_str()), (Some(0), said), "{outer} {inner}");
+    }
 }
 
 #[test]
