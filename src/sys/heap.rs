@@ -11,8 +11,8 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-/// Four pages: twice what `wmexec --user` takes with an ordinary environment and small account files.
-const SIZE: usize = 16 * 1024;
+/// Two pages: what `wmexec --user` takes with an ordinary environment and small account files. All that init ever loses.
+const SIZE: usize = 8 * 1024;
 /// Every piece begins at a multiple of this; what wants a larger one is the C library's.
 const ALIGN: usize = 16;
 
