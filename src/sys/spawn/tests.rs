@@ -178,8 +178,13 @@ fn searches_the_path_as_execvp_does() {
             environ: vec![("PATH".into(), format!("{base}/first").into())],
             ..command(&["tool"])
         };
-        assert_eq!(spawn(&plan(&spec), &OURS).unwrap_err().status(), Some(127));
+        let fault = spawn(&plan(&spec), &OURS).unwrap_err();
+        let text = "cannot execute 'tool': no such file or directory (searched in PATH, where not every directory may be \
+                    entered)";
+        assert_eq!((fault.to_string().as_str(), fault.status()), (text, Some(127)));
     }
+    // Nor does one that is too long.
+    assert_eq!(output(&search(format!("{}:{base}/second", "x".repeat(300)))), "second\n");
     let fault = spawn(&search("/nowhere".into()), &OURS).unwrap_err();
     assert_eq!(fault.to_string(), "cannot execute 'tool': no such file or directory (searched in PATH)");
     assert_eq!(fault.status(), Some(127));
