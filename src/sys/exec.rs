@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::fault::Fault;
-use super::{last_errno, mask, steps};
+use super::{last_errno, mask, start, steps};
 use crate::launch::plan::Plan;
 use crate::launch::strings::Strings;
 use rustix::fs::{Access, access};
@@ -42,6 +42,7 @@ pub fn exec(plan: &Plan) -> Fault {
             return Fault::step(plan, step, errno);
         }
     }
+    start::leave_closed_what_was();
     mask::restore_pipe(true);
     let refusal = image.execute();
     mask::restore_pipe(false);

@@ -6,7 +6,7 @@ use super::descriptors::Descriptors;
 use super::fault::Fault;
 use super::mask::{Found, Mask, take};
 use super::signals::Signals;
-use super::{processes, reap, spawn, steps};
+use super::{processes, reap, spawn, start, steps};
 use crate::launch::plan::Plan;
 use crate::launch::step::Step;
 use crate::model::exit::Exit;
@@ -26,6 +26,7 @@ pub fn stand_in(mut plan: Plan) -> Result<Exit, Fault> {
     // Ignored, it would take the status away.
     take(Signal::CHLD);
     Mask::ALL.set();
+    start::leave_closed_what_was();
     let started = part(&mut plan).and_then(|()| spawn::spawn_as(&plan, &Descriptors::default(), found));
     let pid = started.inspect_err(|_| {
         found.mask.set();

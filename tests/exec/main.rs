@@ -5,6 +5,7 @@
 
 #[path = "../world/dice.rs"]
 mod dice;
+mod closed_streams;
 mod failed_execs;
 mod options;
 mod parents_end;
