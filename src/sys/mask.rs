@@ -87,6 +87,11 @@ fn ignore(signal: i32, ignored: bool) {
     }
 }
 
+/// Whether this process ignores the signal now.
+pub(super) fn ignores(signal: Signal) -> bool {
+    ignored(signal.number())
+}
+
 fn ignored(signal: i32) -> bool {
     // SAFETY: zeroes are a valid sigaction, which the call fills.
     let action = unsafe {

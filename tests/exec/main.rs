@@ -7,11 +7,16 @@
 mod dice;
 mod closed_streams;
 mod failed_execs;
+#[path = "../world/filter.rs"]
+mod filter;
+mod job_control;
 mod options;
 mod parents_end;
 mod place;
 mod refusals;
 mod table;
+#[path = "../world/terminal.rs"]
+mod terminal;
 mod variables;
 mod way_back;
 
