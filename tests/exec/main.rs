@@ -3,9 +3,9 @@
 //! Oracles: /proc/self/status, setpriv(1), env(1) and the same command without wmexec. Accounts of our own come
 //! by a mount namespace, so that setpriv and wmexec read the same files.
 
+mod closed_streams;
 #[path = "../world/dice.rs"]
 mod dice;
-mod closed_streams;
 mod failed_execs;
 #[path = "../world/filter.rs"]
 mod filter;
