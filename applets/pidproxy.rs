@@ -1,6 +1,6 @@
 //! `wmpidproxy --pid-file PATH -- PROGRAM [ARG…]`: stand in the foreground for a daemon that forks.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail, wrong_usage};
+use crate::applet::{Applet, Line, Operands, Opt, signed, wrong_usage};
 use std::time::Duration;
 use wingmate::model::moment::parse_duration;
 use wingmate::model::service::PIDFILE_TIMEOUT;
@@ -73,16 +73,9 @@ pub static APPLET: Applet = Applet {
 };
 
 fn run(line: &Line) -> u8 {
-    let order = match order(line) {
-        Ok(order) => order,
-        Err(text) => return wrong_usage(&APPLET, &text),
-    };
-    match proxy::run(&order, &|text| fail(&APPLET, text)) {
-        Ok(status) => status,
-        Err(error) => {
-            fail(&APPLET, &error.to_string());
-            error.status()
-        }
+    match order(line) {
+        Ok(order) => proxy::run(&order, &|text| signed(&APPLET, text)),
+        Err(text) => wrong_usage(&APPLET, &text),
     }
 }
 

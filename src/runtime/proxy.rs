@@ -14,6 +14,7 @@
 mod clearing;
 mod order;
 mod passing;
+mod voice;
 
 pub use order::{Order, ProxyError};
 
@@ -37,14 +38,23 @@ use crate::sys::processes;
 use crate::sys::reap::{self, Peek};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{identity, init, spawn, terminal};
+use voice::Voice;
 
 const SIGNALS: Token = Token(0);
 const FILE: Token = Token(1);
 const DAEMON: Token = Token(2);
 
-/// Runs the program and stands in for its daemon; gives the status to leave with. `say` gets what a user should
-/// know meanwhile. Takes over this process's signals and children.
-pub fn run(order: &Order, say: &dyn Fn(&str)) -> Result<u8, ProxyError> {
+/// Runs the program and stands in for its daemon; gives the status to leave with. `sign` makes a line of what a user
+/// should know meanwhile, or at the end. Takes over this process's signals and children.
+pub fn run(order: &Order, sign: &dyn Fn(&str) -> String) -> u8 {
+    let mut voice = Voice::new(sign);
+    stand_in(order, &mut voice).unwrap_or_else(|error| {
+        voice.say(&error.to_string());
+        error.status()
+    })
+}
+
+fn stand_in(order: &Order, voice: &mut Voice<'_>) -> Result<u8, ProxyError> {
     let system = |what| move |errno| ProxyError::System { what, errno };
     let file = PidFile::new(&order.pid_file)?;
     signals::block_all().map_err(system("block signals"))?;
@@ -59,7 +69,7 @@ pub fn run(order: &Order, say: &dyn Fn(&str)) -> Result<u8, ProxyError> {
         }
     };
     let starter = spawn::spawn(&plan(order)?, &Descriptors::default()).map_err(ProxyError::Launch)?;
-    Loop::new(order, say, file, poller, older, starter).run(&signals)
+    Loop::new(order, voice, file, poller, older, starter).run(&signals)
 }
 
 fn plan(order: &Order) -> Result<Plan, PlanError> {
@@ -77,9 +87,9 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
     Plan::new(&spec, &context)
 }
 
-struct Loop<'a> {
+struct Loop<'a, 's> {
     order: &'a Order,
-    say: &'a dyn Fn(&str),
+    voice: &'a mut Voice<'s>,
     poller: Poller,
     file: PidFile,
     machine: Proxy,
@@ -104,21 +114,21 @@ struct Loop<'a> {
     outcome: Option<Result<u8, ProxyError>>,
 }
 
-impl<'a> Loop<'a> {
+impl<'a, 's> Loop<'a, 's> {
     fn new(
         order: &'a Order,
-        say: &'a dyn Fn(&str),
+        voice: &'a mut Voice<'s>,
         file: PidFile,
         poller: Poller,
         older: Vec<Pid>,
         starter: Pid,
-    ) -> Loop<'a> {
+    ) -> Loop<'a, 's> {
         let now = mono();
         // The starter isn't reaped yet, so it is there; if it can't be seen, nobody is fit.
         let since = processes::facts(starter).map_or(StartTime(u64::MAX), |facts| facts.start);
         let mut it = Loop {
             order,
-            say,
+            voice,
             poller,
             file,
             machine: Proxy::new(starter, now + order.start_timeout),
@@ -160,6 +170,7 @@ impl<'a> Loop<'a> {
             }
             self.take_signals(signals, now);
             self.expire(now);
+            self.voice.go_on();
         }
     }
 
@@ -263,12 +274,12 @@ impl<'a> Loop<'a> {
     }
 
     /// An end that nobody asked for is told.
-    fn tell_end(&self, exit: Option<Exit>) {
+    fn tell_end(&mut self, exit: Option<Exit>) {
         match exit {
             _ if self.asked => {}
             Some(Exit::Code(0)) => {}
-            Some(exit) => (self.say)(&format!("the daemon {exit}")),
-            None => (self.say)("the daemon has ended, and its parent, another process, knows how"),
+            Some(exit) => self.voice.say(&format!("the daemon {exit}")),
+            None => self.voice.say("the daemon has ended, and its parent, another process, knows how"),
         }
     }
 

@@ -14,6 +14,7 @@ mod refusals;
 mod rest;
 mod reuse;
 mod sandbox;
+mod stuck_reader;
 mod terminal;
 
 use rustix::process::{Signal, kill_process};

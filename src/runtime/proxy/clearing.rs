@@ -9,7 +9,7 @@ use crate::supervise::sweep::{GRACE, Sweep};
 use crate::sys::processes::{self, Held};
 use rustix::io::Errno;
 
-impl Loop<'_> {
+impl Loop<'_, '_> {
     /// Asked to stop before there is a daemon.
     pub(super) fn cancel(&mut self, signal: Signal, now: Mono) {
         let step = self.machine.handle(Event::Stopping, now);
@@ -38,7 +38,7 @@ impl Loop<'_> {
                     let _ = held.signal(Signal::CONT);
                 }
                 Err(Errno::PERM) if sweep.spare(&facts) => {
-                    (self.say)(&format!("process {} may not be stopped: it is another user's", facts.pid));
+                    self.voice.say(&format!("process {} may not be stopped: it is another user's", facts.pid));
                 }
                 _ => {}
             }

@@ -27,7 +27,7 @@ const FORWARDED: [Signal; 9] = [
 /// Those after which an end is one that was asked for.
 const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::QUIT];
 
-impl Loop<'_> {
+impl Loop<'_, '_> {
     pub(super) fn take_signals(&mut self, signals: &Signals, now: Mono) {
         while let Some(received) = signals.next() {
             match received.signal {
@@ -65,13 +65,13 @@ impl Loop<'_> {
         }
     }
 
-    fn send(&self, signal: Signal) {
+    fn send(&mut self, signal: Signal) {
         let Some(daemon) = &self.daemon else { return };
         match daemon.signal(signal) {
             Ok(()) | Err(Errno::SRCH) => {}
             Err(errno) => {
                 let (pid, reason) = (daemon.pid(), reason(&errno.into()));
-                (self.say)(&format!("cannot send {signal} to the daemon (pid {pid}): {reason}"));
+                self.voice.say(&format!("cannot send {signal} to the daemon (pid {pid}): {reason}"));
             }
         }
     }
@@ -91,7 +91,7 @@ impl Loop<'_> {
         let Order { stop_signal, stop_timeout, .. } = self.order;
         if let (Some(daemon), Some(time)) = (&self.daemon, stop_timeout) {
             let (pid, time) = (daemon.pid(), Spoken(*time));
-            (self.say)(&format!("the daemon (pid {pid}) hasn't ended within {time} of {stop_signal}: SIGKILL"));
+            self.voice.say(&format!("the daemon (pid {pid}) hasn't ended within {time} of {stop_signal}: SIGKILL"));
         }
         self.killed = true;
         self.send(Signal::KILL);
