@@ -9,6 +9,7 @@ mod world;
 mod hand_over;
 mod inherits;
 mod options;
+mod own_number;
 mod races;
 mod refusals;
 mod rest;

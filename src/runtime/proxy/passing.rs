@@ -50,7 +50,11 @@ impl Loop<'_, '_> {
                 // Whoever is stopped takes it when it goes on only.
                 self.go_on();
             }
-            self.asked |= STOPS.contains(&signal);
+            if STOPS.contains(&signal) {
+                self.asked = true;
+                let step = self.machine.handle(Event::Asked, now);
+                self.act(step, now);
+            }
         } else if self.machine.awaits() && STOPS.contains(&signal) && !self.machine.hands_over() {
             return self.cancel(self.order.becomes(signal), now);
         } else if self.machine.awaits() {
