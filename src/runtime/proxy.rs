@@ -7,8 +7,8 @@
 //! - A signal that comes before there is a daemon is kept for it; TERM, INT and QUIT then stop the start: the
 //!   starter and all that it has begun get what the daemon would get, and SIGKILL later (`clearing`). With a daemon
 //!   every signal that is passed on (`passing`) is the daemon's alone, and only its end is ours.
-//! - What a failed start left is stopped the same way. What an adopted daemon leaves is not ours to stop (sshd's
-//!   sessions outlive it).
+//! - What a failed start left is stopped the same way, and so is a starter that outlives its daemon. What an adopted
+//!   daemon leaves is not ours to stop (sshd's sessions outlive it).
 //! - As the child subreaper we inherit whatever the daemon orphans: reaped, and otherwise ignored.
 
 mod clearing;
@@ -346,6 +346,8 @@ impl<'a, 's> Loop<'a, 's> {
         self.outcome = Some(outcome);
         if matches!(ending, Ending::StarterFailed(_) | Ending::TimedOut) {
             self.begin_sweep(self.order.stop_signal, now);
+        } else if let Some(starter) = self.machine.starter() {
+            self.part_with(starter, now);
         }
     }
 

@@ -10,6 +10,7 @@ mod hand_over;
 mod inherits;
 mod options;
 mod own_number;
+mod parting;
 mod races;
 mod refusals;
 mod rest;
