@@ -4,6 +4,7 @@
 //! - The starter leads a process group of its own, so that a terminal's ^C comes to one of us and not to both. If
 //!   we are the terminal's foreground group the starter becomes that (it may ask for a passphrase, and a ^C is then
 //!   its own); we are it again when the starter has gone, and a ^C is forwarded like any INT.
+//!   While it has the terminal a ^Z is for both (`pausing`).
 //! - A signal that comes before there is a daemon is kept for it; TERM, INT and QUIT then stop the start: the
 //!   starter and all that it has begun get what the daemon would get, and SIGKILL later (`clearing`). With a daemon
 //!   every signal that is passed on (`passing`) is the daemon's alone, and only its end is ours.
@@ -14,6 +15,7 @@
 mod clearing;
 mod order;
 mod passing;
+mod pausing;
 mod voice;
 
 pub use order::{Order, ProxyError};

@@ -158,6 +158,17 @@ impl Proxy {
         }
     }
 
+    /// The clock ran on while nothing else did: what is awaited has so much more time.
+    pub fn prolong(&mut self, by: Duration) {
+        self.start = self.start.map(|until| until + by);
+        match &mut self.state {
+            State::Starting { until } | State::Awaiting { until, .. } | State::HandOver { until, .. } => {
+                *until = *until + by;
+            }
+            State::Adopted { .. } | State::Stopping | State::Ended => {}
+        }
+    }
+
     /// The time is over, if it is.
     pub fn expire(&mut self, now: Mono) -> Step {
         match self.state {

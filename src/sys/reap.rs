@@ -26,7 +26,7 @@ pub enum Peek {
 
 /// Looks for a dead child and leaves it as it is.
 pub fn peek() -> Peek {
-    match wait(libc::P_ALL, 0, libc::WNOWAIT) {
+    match wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT) {
         Ok(Some((pid, exit))) => Peek::Dead(pid, exit),
         Ok(None) => Peek::AllAlive,
         Err(_) => Peek::Childless,
@@ -35,7 +35,7 @@ pub fn peek() -> Peek {
 
 /// Takes a dead child unseen: its pid may be used again from now on.
 pub fn take() -> Peek {
-    match wait(libc::P_ALL, 0, 0) {
+    match wait(libc::P_ALL, 0, libc::WEXITED) {
         Ok(Some((pid, exit))) => Peek::Dead(pid, exit),
         Ok(None) => Peek::AllAlive,
         Err(_) => Peek::Childless,
@@ -44,15 +44,24 @@ pub fn take() -> Peek {
 
 /// Takes this dead child: its pid may be used again from now on. `None` if it isn't a dead child of ours.
 pub fn reap(pid: Pid) -> Option<Exit> {
-    wait(libc::P_PID, pid.raw() as libc::id_t, 0).ok().flatten().map(|(_, exit)| exit)
+    wait(libc::P_PID, pid.raw() as libc::id_t, libc::WEXITED).ok().flatten().map(|(_, exit)| exit)
 }
 
+/// The signal that has stopped this child of ours; told once.
+pub fn stopped(pid: Pid) -> Option<Signal> {
+    match wait(libc::P_PID, pid.raw() as libc::id_t, libc::WSTOPPED) {
+        Ok(Some((_, Exit::Code(number)))) => Signal::from_number(number.into()),
+        _ => None,
+    }
+}
+
+/// Of who was stopped the exit code is the signal's number.
 fn wait(kind: libc::idtype_t, id: libc::id_t, flags: i32) -> Result<Option<(Pid, Exit)>, ()> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     loop {
         // SAFETY: waitid fills `info` or leaves the zeroes, both valid; the si_* readers match a SIGCHLD siginfo.
         let (result, pid, code, status) = unsafe {
-            let result = libc::waitid(kind, id, info.as_mut_ptr(), libc::WEXITED | libc::WNOHANG | flags);
+            let result = libc::waitid(kind, id, info.as_mut_ptr(), libc::WNOHANG | flags);
             let info = info.assume_init_ref();
             (result, info.si_pid(), info.si_code, info.si_status())
         };

@@ -28,10 +28,13 @@ const FORWARDED: [Signal; 9] = [
 const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::QUIT];
 
 impl Loop<'_, '_> {
-    pub(super) fn take_signals(&mut self, signals: &Signals, now: Mono) {
+    pub(super) fn take_signals(&mut self, signals: &Signals, mut now: Mono) {
         while let Some(received) = signals.next() {
             match received.signal {
-                Signal::CHLD => self.take_children(now),
+                Signal::CHLD => {
+                    self.take_children(now);
+                    now = self.pause(now);
+                }
                 signal if FORWARDED.contains(&signal) => self.pass_on(signal, now),
                 _ => {}
             }

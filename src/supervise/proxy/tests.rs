@@ -164,6 +164,21 @@ fn the_start_has_its_time_and_no_more() {
 }
 
 #[test]
+fn a_pause_is_not_counted() {
+    let pause = Duration::from_secs(100);
+    let mut story = Story::begin();
+    story.0.prolong(pause);
+    assert_eq!(story.0.deadline(), Some(UNTIL + pause));
+    story.name(10);
+    let end = Event::Exited { pid: pid(10), exit: Some(OK), lingering: true };
+    assert_eq!(story.0.handle(end, UNTIL), Step::Await);
+    assert_eq!((story.0.deadline(), story.0.hands_over()), (Some(UNTIL + pause), false));
+    let mut story = Story::running();
+    story.0.prolong(pause);
+    assert_eq!(story.0.deadline(), None);
+}
+
+#[test]
 fn a_hand_over_has_two_seconds() {
     let mut story = Story::running();
     assert_eq!(story.exit(20, OK, true), Step::Await);
