@@ -80,11 +80,14 @@ fn run(line: &Line) -> u8 {
 }
 
 pub fn order(line: &Line) -> Result<Order, String> {
-    let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?.into();
+    let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?;
+    if pid_file.is_empty() {
+        return Err("--pid-file: the path is empty".into());
+    }
     let timeout: Option<Duration> = line.parsed("start-timeout", parse_duration)?;
     let command = line.command().ok_or("there is no program to start; it goes behind '--'")?.to_vec();
     Ok(Order {
-        pid_file,
+        pid_file: pid_file.into(),
         start_timeout: timeout.unwrap_or(PIDFILE_TIMEOUT),
         stop_signal: signal(line, "stop-signal")?.unwrap_or(Signal::TERM),
         stop_timeout: line.parsed("stop-timeout", parse_duration)?,

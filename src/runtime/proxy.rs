@@ -26,12 +26,12 @@ use crate::launch::accounts::Accounts;
 use crate::launch::plan::{Context, Plan, PlanError};
 use crate::model::command::{ProcessSpec, Session};
 use crate::model::exit::Exit;
-use crate::model::moment::Mono;
+use crate::model::moment::{Mono, Spoken};
 use crate::model::process::StartTime;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use crate::supervise::adoption::{Claim, Refusal, Unfit, begun_since};
-use crate::supervise::proxy::{Ending, Event, Proxy, Step};
+use crate::supervise::proxy::{Ending, Event, HAND_OVER, Proxy, Step};
 use crate::supervise::sweep::Sweep;
 use crate::sys::clock::mono;
 use crate::sys::descriptors::{self, Descriptors};
@@ -191,6 +191,9 @@ impl<'a, 's> Loop<'a, 's> {
             self.look_at_daemon(now);
         }
         let step = self.machine.expire(now);
+        if step == Step::Ended(Ending::Daemon(Some(Exit::Code(0)))) {
+            self.tell_what_is_left();
+        }
         self.act(step, now);
         if due(self.kill_deadline()) {
             self.kill();
@@ -282,6 +285,17 @@ impl<'a, 's> Loop<'a, 's> {
             Some(Exit::Code(0)) => {}
             Some(exit) => self.voice.say(&format!("the daemon {exit}")),
             None => self.voice.say("the daemon has ended, and its parent, another process, knows how"),
+        }
+    }
+
+    /// A successor was awaited in vain: what it might have been, and isn't stopped, is told.
+    fn tell_what_is_left(&mut self) {
+        let starter = self.machine.starter();
+        let left = begun_since(&processes::children(self.us), &self.claim());
+        if !self.asked && left.iter().any(|facts| !facts.dead && Some(facts.pid) != starter) {
+            let (time, path, refusal) = (Spoken(HAND_OVER), self.file.path().display(), self.file.refusal());
+            let why = format!("nothing took its place within {time}; pid file '{path}': {refusal}");
+            self.voice.say(&format!("the daemon exited with 0, what it left goes on, and {why}"));
         }
     }
 
