@@ -7,7 +7,8 @@
 //!
 //! **States.**
 //! - `Starting{until}`: the starter runs, no daemon is known. The pid file is watched.
-//! - `Awaiting{until}`: the starter has gone with 0, the daemon is still to be named. The pid file is watched.
+//! - `Awaiting{until, own}`: the starter has gone with 0, the daemon is still to be named. The pid file is watched.
+//!   `own`: the starter had named itself, and this is how it ended.
 //! - `Adopted{daemon}`: a daemon is known. It may be the starter itself, if the file says so while that lives; the
 //!   starter may also still be there beside it. Nothing is watched but the two.
 //! - `HandOver{until, daemon, exit}`: the daemon has ended with `exit`, a successor may be named. The pid file is watched.
@@ -16,7 +17,10 @@
 //!
 //! **Who wins.**
 //! - A fit candidate is adopted at once, also while the starter runs: from then on signals have somewhere to go.
-//!   The starter may name itself; if that was premature (it forks afterwards), its end with 0 is a hand-over.
+//! - The starter may name itself, and is the daemon as long as it stays. If it ends with 0 within the start's time,
+//!   unasked, while something is left, it didn't stay: that was no daemon, and the start goes on to its own time for
+//!   whoever corrects the file. If nothing is left, its own end was the daemon's. Later, or after it was asked to end
+//!   (`Asked`), its end with 0 is a hand-over like any daemon's.
 //! - The starter's failure is the start's, whenever it comes: it ends the matter even when a daemon was adopted
 //!   (which its owner then stops with all that the starter left). Not so while stopping: there the daemon counts.
 //! - A daemon that ended with 0 and left a living process may be handing over (sshd on HUP, nginx on an upgrade):
@@ -51,6 +55,8 @@ pub enum Event {
     Exited { pid: Pid, exit: Option<Exit>, lingering: bool },
     /// Nothing that the starter began is alive any more.
     Alone,
+    /// The daemon was asked to end or to hand over: what it does from now on is no part of the start.
+    Asked,
     /// The owner is stopping it.
     Stopping,
 }
@@ -89,13 +95,15 @@ pub struct Proxy {
     state: State,
     /// While it lives.
     starter: Option<Pid>,
+    /// Until then the starter may name itself and yet go.
+    start: Option<Mono>,
     stopping: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Starting { until: Mono },
-    Awaiting { until: Mono },
+    Awaiting { until: Mono, own: Option<Exit> },
     Adopted { daemon: Pid },
     HandOver { until: Mono, daemon: Pid, exit: Option<Exit> },
     Stopping,
@@ -105,7 +113,7 @@ enum State {
 impl Proxy {
     /// The starter was started; a daemon must be named by `until`.
     pub fn new(starter: Pid, until: Mono) -> Proxy {
-        Proxy { state: State::Starting { until }, starter: Some(starter), stopping: false }
+        Proxy { state: State::Starting { until }, starter: Some(starter), start: Some(until), stopping: false }
     }
 
     /// The starter, while it lives.
@@ -145,15 +153,26 @@ impl Proxy {
     /// When [`Proxy::expire`] is due.
     pub fn deadline(&self) -> Option<Mono> {
         match self.state {
-            State::Starting { until } | State::Awaiting { until } | State::HandOver { until, .. } => Some(until),
+            State::Starting { until } | State::Awaiting { until, .. } | State::HandOver { until, .. } => Some(until),
             State::Adopted { .. } | State::Stopping | State::Ended => None,
+        }
+    }
+
+    /// The clock ran on while nothing else did: what is awaited has so much more time.
+    pub fn prolong(&mut self, by: Duration) {
+        self.start = self.start.map(|until| until + by);
+        match &mut self.state {
+            State::Starting { until } | State::Awaiting { until, .. } | State::HandOver { until, .. } => {
+                *until = *until + by;
+            }
+            State::Adopted { .. } | State::Stopping | State::Ended => {}
         }
     }
 
     /// The time is over, if it is.
     pub fn expire(&mut self, now: Mono) -> Step {
         match self.state {
-            State::Starting { until } | State::Awaiting { until } if until <= now => self.end(Ending::TimedOut),
+            State::Starting { until } | State::Awaiting { until, .. } if until <= now => self.end(Ending::TimedOut),
             State::HandOver { until, exit, .. } if until <= now => self.end(Ending::Daemon(exit)),
             State::Starting { .. } | State::Awaiting { .. } | State::HandOver { .. } => Step::Nothing,
             State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
@@ -166,6 +185,7 @@ impl Proxy {
             Event::Candidate(pid) => self.candidate(pid),
             Event::Exited { pid, exit, lingering } => self.exited(pid, exit, lingering, now),
             Event::Alone => self.alone(),
+            Event::Asked => self.asked(),
             Event::Stopping => self.stopping(),
         }
     }
@@ -185,7 +205,11 @@ impl Proxy {
         if was_starter {
             self.starter = None;
         }
-        if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
+        let left = self.start.filter(|until| was_starter && lingering && !self.stopping && now < *until);
+        if let (Some(until), Some(Exit::Code(0)), true) = (left, exit, self.daemon() == Some(pid)) {
+            self.state = State::Awaiting { until, own: exit };
+            Step::Await
+        } else if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
             self.daemon_ended(pid, exit, lingering, now)
         } else if was_starter {
             self.starter_ended(exit, lingering)
@@ -204,7 +228,7 @@ impl Proxy {
             }
             (State::Starting { .. }, None) if !lingering => self.end(Ending::NothingLeft),
             (State::Starting { until }, None) => {
-                self.state = State::Awaiting { until };
+                self.state = State::Awaiting { until, own: None };
                 Step::Await
             }
             (State::Adopted { .. } | State::HandOver { .. }, None) => Step::Nothing,
@@ -227,11 +251,19 @@ impl Proxy {
 
     fn alone(&mut self) -> Step {
         match self.state {
-            State::Awaiting { .. } => self.end(Ending::NothingLeft),
+            State::Awaiting { own: None, .. } => self.end(Ending::NothingLeft),
+            State::Awaiting { own, .. } => self.end(Ending::Daemon(own)),
             State::HandOver { exit, .. } => self.end(Ending::Daemon(exit)),
             // The end of the starter or the daemon is told by itself.
             State::Starting { .. } | State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
         }
+    }
+
+    fn asked(&mut self) -> Step {
+        if self.daemon().is_some() {
+            self.start = None;
+        }
+        Step::Nothing
     }
 
     fn stopping(&mut self) -> Step {

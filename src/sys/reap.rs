@@ -26,7 +26,7 @@ pub enum Peek {
 
 /// Looks for a dead child and leaves it as it is.
 pub fn peek() -> Peek {
-    match wait(libc::P_ALL, 0, libc::WNOWAIT) {
+    match wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT) {
         Ok(Some((pid, exit))) => Peek::Dead(pid, exit),
         Ok(None) => Peek::AllAlive,
         Err(_) => Peek::Childless,
@@ -35,7 +35,7 @@ pub fn peek() -> Peek {
 
 /// Takes a dead child unseen: its pid may be used again from now on.
 pub fn take() -> Peek {
-    match wait(libc::P_ALL, 0, 0) {
+    match wait(libc::P_ALL, 0, libc::WEXITED) {
         Ok(Some((pid, exit))) => Peek::Dead(pid, exit),
         Ok(None) => Peek::AllAlive,
         Err(_) => Peek::Childless,
@@ -44,7 +44,7 @@ pub fn take() -> Peek {
 
 /// Takes this dead child: its pid may be used again from now on. `None` if it isn't a dead child of ours.
 pub fn reap(pid: Pid) -> Option<Exit> {
-    wait(libc::P_PID, pid.raw() as libc::id_t, 0).ok().flatten().map(|(_, exit)| exit)
+    wait(libc::P_PID, pid.raw() as libc::id_t, libc::WEXITED).ok().flatten().map(|(_, exit)| exit)
 }
 
 /// What has become of a child since the last look.
@@ -57,8 +57,15 @@ pub(super) enum Change {
 
 /// The same of a child that may also stop.
 pub(super) fn change(pid: Pid) -> Option<Change> {
-    let told = wait_for(libc::P_PID, pid.raw() as libc::id_t, libc::WSTOPPED).ok().flatten()?;
+    let flags = libc::WEXITED | libc::WSTOPPED;
+    let told = wait_for(libc::P_PID, pid.raw() as libc::id_t, flags).ok().flatten()?;
     Some(if told.code == libc::CLD_STOPPED { Change::Stopped } else { Change::Ended(told.exit()) })
+}
+
+/// The signal that has stopped this child of ours; told once. An end is left to be told.
+pub fn stopped(pid: Pid) -> Option<Signal> {
+    let told = wait_for(libc::P_PID, pid.raw() as libc::id_t, libc::WSTOPPED).ok().flatten()?;
+    Signal::from_number(told.status)
 }
 
 fn wait(kind: libc::idtype_t, id: libc::id_t, flags: i32) -> Result<Option<(Pid, Exit)>, ()> {
@@ -77,7 +84,7 @@ fn wait_for(kind: libc::idtype_t, id: libc::id_t, flags: i32) -> Result<Option<T
     loop {
         // SAFETY: waitid fills `info` or leaves the zeroes, both valid; the si_* readers match a SIGCHLD siginfo.
         let (result, pid, code, status) = unsafe {
-            let result = libc::waitid(kind, id, info.as_mut_ptr(), libc::WEXITED | libc::WNOHANG | flags);
+            let result = libc::waitid(kind, id, info.as_mut_ptr(), libc::WNOHANG | flags);
             let info = info.assume_init_ref();
             (result, info.si_pid(), info.si_code, info.si_status())
         };

@@ -46,6 +46,9 @@ fn a_successor_has_two_seconds() {
     world.tell("go", "on");
     assert_eq!(proxy.wait(), 0);
     assert!(ended.elapsed().as_millis() >= 2000, "it didn't wait for a successor");
+    let messages = proxy.messages();
+    assert_eq!(messages.lines().count(), 1, "{messages}");
+    assert!(messages.contains("what it left goes on, and nothing took its place within 2s"), "{messages}");
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn what_the_file_says_is_told_short_and_printable() {
         ("\\0\\0\\0\\0", "it says '????', which is no process id".into()),
         ("\\033[2J", "it says '?[2J', which is no process id".into()),
         ("\\377\\376", "it says '\u{fffd}\u{fffd}', which is no process id".into()),
-        ("  \\n\\n12", "it is empty".into()),
+        ("  \\n \\n", "it is empty".into()),
+        ("  \\n\\n12", "its first line is empty".into()),
     ] {
         let world = World::new();
         let script = format!("printf -- \"{content}\" > $P; cat $D/life &");
@@ -102,7 +103,6 @@ fn what_can_never_be_a_pid_file_is_found_before_anything_starts() {
         ("/dev/null".into(), "is a device, not a regular file"),
         ("/dev/null/a.pid".into(), "Not a directory"),
         (world.path("loop"), "Too many levels of symbolic links"),
-        (String::new(), "the pid file's path is empty"),
         (world.path("socket"), "is a socket, not a regular file"),
         (world.path("socket/a.pid"), "Not a directory"),
         ("/dev/tty".into(), "is a device, not a regular file"),
@@ -121,6 +121,8 @@ fn what_is_missing_is_said_before_anything_starts() {
     let world = World::new();
     for (args, reason) in [
         (&["--", "echo", "started"][..], "--pid-file PATH is missing"),
+        (&["--pid-file=", "--", "echo", "started"], "--pid-file: the path is empty"),
+        (&["-p", "", "--", "echo", "started"], "--pid-file: the path is empty"),
         (&["-p", "x"], "there is no program to start; it goes behind '--'"),
         (&["-p", "x", "--"], "there is no command after '--'"),
         (&["-p", "--", "echo", "started"], "option '--pid-file' needs a value, and '--' is none"),
@@ -141,6 +143,20 @@ fn what_is_missing_is_said_before_anything_starts() {
     let mut proxy = world.launch(command.env("WINGMATE_STARTSECS", "soon"));
     assert_eq!(proxy.wait(), 2);
     assert!(proxy.messages().contains("WINGMATE_STARTSECS: 'soon' is not a duration"), "{}", proxy.messages());
+}
+
+/// Names in messages can't move the cursor, nor make a second line.
+#[test]
+fn control_characters_in_names_are_not_passed_on() {
+    let world = World::new();
+    for (file, program, status) in [("a\x1b[2J\nb.pid", "true", 1), ("a.pid", "none\x1b[2J\n\x07", 127)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wingmate"));
+        let mut proxy = world.launch(command.args(["pidproxy", "-p", &world.path(file), "--", program]));
+        assert_eq!(proxy.wait(), status);
+        let messages = proxy.messages();
+        assert!(messages.contains("[2J"), "{messages}");
+        assert_eq!(messages.trim_end_matches('\n').find(char::is_control), None, "{messages:?}");
+    }
 }
 
 /// Whoever may write the file may name whom they like: what counts is who is named.
