@@ -42,6 +42,11 @@ impl Daemon {
         self.held.has_ended()
     }
 
+    /// Whether it has ended and nobody has its status yet: its parent may take it, or leave it to us.
+    pub fn is_unreaped(&self) -> bool {
+        facts(self.held.pid()).is_some_and(|facts| facts.start == self.held.start() && facts.dead)
+    }
+
     /// Whether it leads a process group, dead or alive: it itself, and nobody who has its number by now.
     pub fn leads(&self) -> bool {
         let pid = self.held.pid();

@@ -40,11 +40,16 @@ use crate::sys::processes;
 use crate::sys::reap::{self, Peek};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{identity, init, spawn, terminal};
+use std::time::Duration;
 use voice::Voice;
 
 const SIGNALS: Token = Token(0);
 const FILE: Token = Token(1);
 const DAEMON: Token = Token(2);
+
+/// How many of the dead are buried before anything else is looked at: a chain of hand-overs, or a daemon that orphans
+/// many, may leave them as fast as they are buried.
+const TURN: u32 = 16;
 
 /// Runs the program and stands in for its daemon; gives the status to leave with. `sign` makes a line of what a user
 /// should know meanwhile, or at the end. Takes over this process's signals and children.
@@ -111,6 +116,8 @@ struct Loop<'a, 's> {
     stop_by: Option<Mono>,
     /// The daemon has had it.
     killed: bool,
+    /// There may be more dead children.
+    unburied: bool,
     sweep: Option<Sweep>,
     /// How it ends, when nothing is left to be swept.
     outcome: Option<Result<u8, ProxyError>>,
@@ -144,6 +151,7 @@ impl<'a, 's> Loop<'a, 's> {
             stopping: false,
             stop_by: None,
             killed: false,
+            unburied: false,
             sweep: None,
             outcome: None,
         };
@@ -160,7 +168,10 @@ impl<'a, 's> Loop<'a, 's> {
                     return outcome;
                 }
             }
-            let timeout = self.deadline().map(|at| at.since(mono()));
+            let timeout = match self.unburied {
+                true => Some(Duration::ZERO),
+                false => self.deadline().map(|at| at.since(mono())),
+            };
             self.poller.wait(timeout, &mut ready).map_err(|errno| ProxyError::System { what: "wait", errno })?;
             let now = mono();
             for ready in &ready {
@@ -171,6 +182,9 @@ impl<'a, 's> Loop<'a, 's> {
                 }
             }
             self.take_signals(signals, now);
+            if self.unburied {
+                self.take_children(now);
+            }
             self.expire(now);
             self.voice.go_on();
         }
@@ -211,9 +225,16 @@ impl<'a, 's> Loop<'a, 's> {
 
     // Children.
 
-    fn take_children(&mut self, now: Mono) {
-        while let Peek::Dead(pid, _) = reap::peek() {
+    fn take_children(&mut self, mut now: Mono) {
+        self.unburied = false;
+        for turn in 1.. {
+            let Peek::Dead(pid, _) = reap::peek() else { break };
             self.bury(pid, now);
+            now = mono();
+            if turn == TURN {
+                self.unburied = true;
+                return;
+            }
         }
         self.look_if_awaited(now);
         if self.machine.awaits() && !self.has_left() {
@@ -251,20 +272,28 @@ impl<'a, 's> Loop<'a, 's> {
         let Some(daemon) = &mut self.daemon else { return };
         if daemon.has_ended(now) {
             let pid = daemon.pid();
-            let exit = reap::reap(pid);
-            self.ended(pid, exit, now);
+            let unreaped = daemon.is_unreaped();
+            match reap::reap(pid) {
+                None if unreaped && self.machine.starter().is_none() => self.lose(pid, Event::Unreaped(pid), now),
+                exit => self.ended(pid, exit, now),
+            }
         }
     }
 
     fn ended(&mut self, pid: Pid, exit: Option<Exit>, now: Mono) {
+        let known = [self.machine.starter(), self.machine.daemon(), self.machine.unreaped()];
+        // An orphan's end, of which a busy daemon has many, isn't worth a look at every process.
+        let lingering = known.contains(&Some(pid)) && self.has_left();
+        self.lose(pid, Event::Exited { pid, exit, lingering }, now);
+    }
+
+    /// If this was the daemon there is none by now.
+    fn lose(&mut self, pid: Pid, event: Event, now: Mono) {
         if self.daemon.take_if(|daemon| daemon.pid() == pid).is_some() && self.stopping {
             // Whoever is found to have taken its place has to stop as well.
             self.kept = vec![Signal::TERM];
         }
-        let known = [self.machine.starter(), self.machine.daemon(), self.machine.unreaped()];
-        // An orphan's end, of which a busy daemon has many, isn't worth a look at every process.
-        let lingering = known.contains(&Some(pid)) && self.has_left();
-        let step = self.machine.handle(Event::Exited { pid, exit, lingering }, now);
+        let step = self.machine.handle(event, now);
         self.act(step, now);
     }
 
@@ -318,6 +347,9 @@ impl<'a, 's> Loop<'a, 's> {
             let step = self.machine.handle(Event::Candidate(daemon.pid()), now);
             self.daemon = Some(daemon);
             self.killed = false;
+            self.act(step, now);
+        } else if let Refusal::Unfit(pid, Unfit::Gone | Unfit::Dead) = *self.file.refusal() {
+            let step = self.machine.handle(Event::Passed(pid), now);
             self.act(step, now);
         }
     }

@@ -24,11 +24,13 @@
 //! - The starter's failure is the start's, whenever it comes: it ends the matter even when a daemon was adopted
 //!   (which its owner then stops with all that the starter left). Not so while stopping: there the daemon counts.
 //! - A daemon that ended with 0 and left a living process may be handing over (sshd on HUP, nginx on an upgrade):
-//!   a successor has [`HAND_OVER`]. Any other end is the end at once. So is any end while stopping, unless the pid
+//!   a successor has [`HAND_OVER`], and so has the next after each that went before it could be adopted (`Passed`): a
+//!   chain may be long. Any other end is the end at once. So is any end while stopping, unless the pid
 //!   file names a successor already: that one is to be stopped too.
 //! - A daemon that ended as the child of a starter that lives has its status there. The starter passes it on, or
 //!   leaves the dead daemon to us when it goes itself: it gets the time of a hand-over for that, and [`PARTING`]
-//!   while stopping. The daemon's own status, if it comes (`unreaped`), beats the starter's.
+//!   while stopping. The daemon's own status, if it comes (`unreaped`), beats the starter's. Any other parent has
+//!   [`PARTING`] to leave it to us: one that forked and is slow to go.
 //! - When nothing is left alive (`Alone`), nobody is awaited any longer than that.
 //! - `Stopping` in a hand-over: the successor may come yet and must be stopped too, so it is still awaited;
 //!   `Adopted` then tells the owner whom to signal.
@@ -41,8 +43,8 @@ use std::time::Duration;
 /// How long a daemon that ended with 0 may take to be succeeded (spec/pidproxy.md).
 pub const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// How long a starter may outlive a daemon whose status it has, when both were to stop: a matter of scheduling for
-/// one that is on its way out, and not a delay that counts in a shutdown for one that isn't.
+/// How long a starter may outlive a daemon whose status it has, when both were to stop, and any other parent: a matter
+/// of scheduling for one that is on its way out, and not a delay that counts in a shutdown for one that isn't.
 pub const PARTING: Duration = Duration::from_millis(500);
 
 /// What happened.
@@ -50,9 +52,13 @@ pub const PARTING: Duration = Duration::from_millis(500);
 pub enum Event {
     /// The pid file names this process, it was judged fit and is held on to.
     Candidate(Pid),
+    /// The pid file names this process, which has ended already.
+    Passed(Pid),
     /// The starter, the daemon or some other process has ended. `exit`: unknown if it wasn't our child.
     /// `lingering`: a process that it may have left behind lives (true when that can't be told).
     Exited { pid: Pid, exit: Option<Exit>, lingering: bool },
+    /// The daemon has ended as the child of a process that hasn't taken its status yet, and may leave it to us.
+    Unreaped(Pid),
     /// Nothing that the starter began is alive any more.
     Alone,
     /// The daemon was asked to end or to hand over: what it does from now on is no part of the start.
@@ -97,6 +103,8 @@ pub struct Proxy {
     starter: Option<Pid>,
     /// Until then the starter may name itself and yet go.
     start: Option<Mono>,
+    /// Who was last seen to have come and gone.
+    passed: Option<Pid>,
     stopping: bool,
 }
 
@@ -113,7 +121,13 @@ enum State {
 impl Proxy {
     /// The starter was started; a daemon must be named by `until`.
     pub fn new(starter: Pid, until: Mono) -> Proxy {
-        Proxy { state: State::Starting { until }, starter: Some(starter), start: Some(until), stopping: false }
+        Proxy {
+            state: State::Starting { until },
+            starter: Some(starter),
+            start: Some(until),
+            passed: None,
+            stopping: false,
+        }
     }
 
     /// The starter, while it lives.
@@ -183,7 +197,9 @@ impl Proxy {
     pub fn handle(&mut self, event: Event, now: Mono) -> Step {
         match event {
             Event::Candidate(pid) => self.candidate(pid),
+            Event::Passed(pid) => self.passed(pid, now),
             Event::Exited { pid, exit, lingering } => self.exited(pid, exit, lingering, now),
+            Event::Unreaped(pid) => self.left_unreaped(pid, now),
             Event::Alone => self.alone(),
             Event::Asked => self.asked(),
             Event::Stopping => self.stopping(),
@@ -198,6 +214,21 @@ impl Proxy {
             }
             State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
         }
+    }
+
+    fn passed(&mut self, pid: Pid, now: Mono) -> Step {
+        match &mut self.state {
+            State::HandOver { until, daemon, exit: Some(_) } if !self.stopping => {
+                if *daemon != pid && self.passed != Some(pid) {
+                    self.passed = Some(pid);
+                    *until = now + HAND_OVER;
+                }
+            }
+            // Nobody hands over, or the time is another's.
+            State::HandOver { .. } | State::Starting { .. } | State::Awaiting { .. } => {}
+            State::Adopted { .. } | State::Stopping | State::Ended => {}
+        }
+        Step::Nothing
     }
 
     fn exited(&mut self, pid: Pid, exit: Option<Exit>, lingering: bool, now: Mono) -> Step {
@@ -246,6 +277,18 @@ impl Proxy {
             Some(_) | None => return self.end(Ending::Daemon(exit)),
         };
         self.state = State::HandOver { until: now + time, daemon, exit };
+        Step::Await
+    }
+
+    fn left_unreaped(&mut self, pid: Pid, now: Mono) -> Step {
+        if self.daemon() != Some(pid) {
+            return Step::Nothing;
+        }
+        if self.starter.is_some() {
+            // It is the starter's, which speaks for it.
+            return self.daemon_ended(pid, None, true, now);
+        }
+        self.state = State::HandOver { until: now + PARTING, daemon: pid, exit: None };
         Step::Await
     }
 

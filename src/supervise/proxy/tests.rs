@@ -190,6 +190,28 @@ fn a_hand_over_has_two_seconds() {
 }
 
 #[test]
+fn one_that_came_and_went_shows_that_the_chain_goes_on() {
+    let later = START + Duration::from_secs(1);
+    let mut story = Story::running();
+    story.exit(20, OK, true);
+    assert_eq!(story.0.handle(Event::Passed(pid(20)), later), Step::Nothing);
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "that's the old one");
+    for again in [later, later + Duration::from_secs(1)] {
+        assert_eq!(story.0.handle(Event::Passed(pid(21)), again), Step::Nothing);
+        assert_eq!(story.0.deadline(), Some(later + HAND_OVER), "told once");
+    }
+    assert_eq!(story.name(30), Step::Adopted(pid(30)));
+    let mut story = Story::running();
+    story.exit(20, OK, true);
+    story.step(Event::Stopping);
+    assert_eq!(story.0.handle(Event::Passed(pid(21)), later), Step::Nothing);
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "a stop isn't put off");
+    let mut story = Story::begin();
+    assert_eq!(story.step(Event::Passed(pid(21))), Step::Nothing);
+    assert_eq!(story.0.deadline(), Some(UNTIL), "nor is the start's time");
+}
+
+#[test]
 fn a_bad_end_is_no_hand_over() {
     for exit in [Exit::Code(1), KILLED] {
         let mut story = Story::running();
@@ -242,6 +264,27 @@ fn a_daemon_that_its_starter_left_unreaped_speaks_for_itself() {
     assert_eq!(story.exit(20, OK, true), Step::Await, "now it is known to have ended with 0");
     assert_eq!((story.0.unreaped(), story.0.deadline()), (None, Some(START + HAND_OVER)));
     assert_eq!(story.exit(10, OK, true), Step::Nothing);
+}
+
+#[test]
+fn any_parent_may_be_slow_to_leave_the_daemon_to_us() {
+    for stopping in [false, true] {
+        let mut story = Story::running();
+        if stopping {
+            story.step(Event::Stopping);
+        }
+        assert_eq!(story.step(Event::Unreaped(pid(21))), Step::Nothing, "that's no daemon");
+        assert_eq!(story.step(Event::Unreaped(pid(20))), Step::Await);
+        assert_eq!((story.0.unreaped(), story.0.deadline()), (Some(pid(20)), Some(START + PARTING)));
+        assert_eq!(story.exit(20, KILLED, true), Step::Ended(Ending::Daemon(Some(KILLED))));
+    }
+    let mut story = Story::running();
+    story.step(Event::Unreaped(pid(20)));
+    assert_eq!(story.0.expire(START + PARTING), Step::Ended(Ending::Daemon(None)), "it keeps it");
+    let mut story = Story::begin();
+    story.name(20);
+    story.step(Event::Unreaped(pid(20)));
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "the starter's, which has longer");
 }
 
 #[test]
@@ -300,10 +343,12 @@ fn any_event_in_any_state_is_answered_sanely() {
             let one = pid([10, 20, 30][random(3) as usize]);
             let exit = [None, Some(OK), Some(Exit::Code(1)), Some(KILLED)][random(4) as usize];
             let (named_itself, start_is_over) = (proxy.daemon() == Some(pid(10)), now >= UNTIL);
-            let step = match random(8) {
+            let step = match random(10) {
                 0..3 => proxy.handle(Event::Candidate(one), now),
                 3..6 => proxy.handle(Event::Exited { pid: one, exit, lingering: random(2) == 0 }, now),
                 6 => proxy.handle([Event::Alone, Event::Asked, Event::Stopping][random(3) as usize], now),
+                7 => proxy.handle(Event::Passed(one), now),
+                8 => proxy.handle(Event::Unreaped(one), now),
                 _ => proxy.expire(now),
             };
             assert!(!ended || step == Step::Nothing, "{step:?} after the end");
