@@ -62,7 +62,10 @@ pub static APPLET: Applet = Applet {
     ],
     operands: Operands::AfterDashes,
     statuses: &[
-        ("N", "the daemon's own; 128+N if signal N ended it; or the program's, if that failed"),
+        (
+            "N",
+            "the daemon's own; 128+N if signal N ended it; or the program's, if that failed or its start was stopped",
+        ),
         ("0", "the daemon, whose status another process has, ended after TERM, INT or QUIT"),
         ("1", "no daemon in time, or none left; or only another process has its status"),
         ("2", "wrong usage"),
