@@ -120,14 +120,27 @@ impl Loop {
         }
     }
 
-    /// A daemon, or its starter, has ended: by now it is known which group the daemon leads.
+    /// A daemon, or its starter, has ended: by now it is known which group the daemon is in.
     pub(super) fn look_at_group(&mut self, unit: UnitId, now: Now) {
         let Some(adoption) = self.adoptions.get(&unit) else { return };
         // Its starter may have reaped it, and its number may be another's.
-        if let Some(daemon) = adoption.daemon.as_ref().filter(|daemon| daemon.leads()) {
-            self.events.push(Event::Leads { unit, life: adoption.life, daemon: daemon.pid() });
+        let Some(daemon) = &adoption.daemon else { return };
+        let Some(group) = daemon.group() else { return };
+        let (life, daemon) = (adoption.life, daemon.pid());
+        let known = self.supervisor.group_of(unit, daemon);
+        if group != known || group == daemon {
+            let group = Some(group).filter(|group| *group == daemon);
+            self.events.push(Event::Grouped { unit, life, daemon, group });
             self.tell_events(now);
         }
+    }
+
+    /// A unit's daemon that has left this group, in which it was when it was adopted.
+    pub(super) fn outside(&self, unit: UnitId, group: Pid) -> Option<&Daemon> {
+        let daemon = self.adoptions.get(&unit)?.daemon.as_ref()?;
+        let pid = daemon.pid();
+        let believed = pid != group && self.supervisor.group_of(unit, pid) == group;
+        (believed && daemon.group().is_some_and(|seen| seen != group)).then_some(daemon)
     }
 
     /// While a daemon is awaited: whom does the file name now?

@@ -186,7 +186,11 @@ impl Loop {
     fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {
         let sent = match target {
             Target::Process(pid) => processes::kill(pid, signal),
-            Target::Group(group) => processes::kill_group(group, signal),
+            Target::Group(group) => match self.outside(unit, group) {
+                // Nobody of the unit's may be in it any more, and its number be another's.
+                Some(daemon) => daemon.signal(signal),
+                None => processes::kill_group(group, signal),
+            },
         };
         // Gone already (ESRCH) is no failure: the news of it is on its way.
         if sent == Err(Errno::PERM) {

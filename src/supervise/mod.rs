@@ -223,8 +223,8 @@ impl Supervisor {
             }),
             Event::Signalled(signal) => self.signalled(signal, now),
             Event::OrphanReaped => self.orphan_reaped(),
-            Event::Leads { unit, life, daemon } => {
-                self.with_service(unit, |service, _| service.leads(life, daemon));
+            Event::Grouped { unit, life, daemon, group } => {
+                self.with_service(unit, |service, _| service.grouped(life, daemon, group));
             }
             Event::Adopted { unit, life, pid, group } => {
                 self.with_service(unit, |service, actions| service.adopted(life, pid, group, mono, actions));
