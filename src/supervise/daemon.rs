@@ -11,12 +11,12 @@
 
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
-use super::halting::{Remains, Why};
-use super::judging::Over;
+use super::halting::{Halt, Remains, Why};
 use super::proxy::{self, Proxy, Step};
 use super::service::Service;
 use super::standing::End;
 use super::state::{Death, State, Up, Wanted};
+use super::strays::Strays;
 use super::watch::Watch;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopGroup;
@@ -36,11 +36,17 @@ pub struct Adopting {
     pub refused: Option<String>,
     /// The sign of readiness came before the daemon was known.
     pub ready: bool,
+    /// No daemon of this life has been known yet.
+    pub first: bool,
     /// It was told to stop, during a hand-over, and is to be gone by then.
     pub stop_by: Option<Mono>,
 }
 
 impl Adopting {
+    fn new(proxy: Proxy, up: Option<Mono>, group: Option<Pid>, first: bool) -> Adopting {
+        Adopting { proxy, up, group, refused: None, ready: false, first, stop_by: None }
+    }
+
     /// The group, once its leader is dead: an orphan's end may have emptied it.
     pub fn orphaned_group(&self) -> Option<Pid> {
         if self.proxy.starter().is_some() { None } else { self.group }
@@ -63,9 +69,7 @@ impl Service {
     /// The starter runs; its daemon is awaited until then.
     pub(super) fn adopt(&mut self, starter: Pid, until: Mono, actions: &mut Vec<Action>) {
         let proxy = Proxy::new(starter, until);
-        let group = Some(starter);
-        self.state =
-            State::Adopting(Box::new(Adopting { proxy, up: None, group, refused: None, ready: false, stop_by: None }));
+        self.state = State::Adopting(Box::new(Adopting::new(proxy, None, Some(starter), true)));
         let text = format!("starting (pid {starter}), its pid file is awaited");
         self.say(actions, Level::Info, text, "starting", Some(starter));
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter: Some(starter) });
@@ -188,8 +192,7 @@ impl Service {
             Some(_) => "its daemon ended, its starter has yet to tell how",
             None => "its daemon ended with 0; a successor is awaited",
         };
-        self.state =
-            State::Adopting(Box::new(Adopting { proxy, up, group, refused: None, ready: false, stop_by: None }));
+        self.state = State::Adopting(Box::new(Adopting::new(proxy, up, group, false)));
         self.say(actions, Level::Info, text.to_owned(), "starting", None);
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
     }
@@ -198,10 +201,11 @@ impl Service {
     pub(super) fn stop_adopting(&mut self, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
         let State::Adopting(adopting) = &mut self.state else { return };
         let step = adopting.proxy.handle(proxy::Event::Stopping, now);
-        let group = adopting.group;
+        let (group, first) = (adopting.group, adopting.first);
         if let Some(starter) = adopting.proxy.starter() {
             actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
-            return self.halt_process(Why::Ordered, Remains::of_forker(group, Some(starter)), limit, now, actions);
+            self.halt_process(Why::Ordered, Remains::of_forker(group, Some(starter)), limit, now, actions);
+            return self.seek_strays(first, limit, now, actions);
         }
         let by = now + limit;
         let again = adopting.stop_by.is_some();
@@ -221,10 +225,10 @@ impl Service {
     }
 
     fn forker_ended(&mut self, ending: proxy::Ending, now: Mono, actions: &mut Vec<Action>) {
-        let (mut refused, mut stop_by, mut told) = (None, None, false);
+        let (mut refused, mut stop_by, mut told, mut first) = (None, None, false, false);
         let (ran, remains) = match &self.state {
             State::Adopting(adopting) => {
-                (refused, stop_by) = (adopting.refused.clone(), adopting.stop_by);
+                (refused, stop_by, first) = (adopting.refused.clone(), adopting.stop_by, adopting.first);
                 // Nobody but a hand-over is left alone for a while after it.
                 told = matches!(ending, proxy::Ending::Daemon(_)) && stop_by.is_some();
                 let ran = adopting.up.map(|since| now.since(since));
@@ -259,20 +263,52 @@ impl Service {
         let success = exit.is_some_and(|exit| self.succeeded(exit));
         if let Some(pid) = remains.pid.or(remains.starter) {
             self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(pid));
-            return self.halt_process(Why::Left { ran, success }, remains, self.spec.stop.timeout, now, actions);
+            self.halt_process(Why::Left { ran, success }, remains, self.spec.stop.timeout, now, actions);
+            return self.seek_strays(first, self.spec.stop.timeout, now, actions);
         }
-        let over = match stop_by {
-            Some(_) => Over::Ordered { exit, killed: false },
-            None => Over::ByItself { ran, success, text: text.clone() },
+        let limit = stop_by.map_or(self.spec.stop.timeout, |by| by.since(now));
+        let Some(group) = remains.group.filter(|_| self.ends_groups()) else {
+            let why = stop_by.map_or(Why::Left { ran, success }, |_| Why::Ordered);
+            let living = Living { unit: self.unit, life: self.life, pid: Pid::INIT, group: None };
+            let mut ending = self.leftovers(living, limit, now, actions);
+            ending.exit = exit;
+            let mut halt = Box::new(Halt::after_death(ending, why));
+            halt.untold = Some(text);
+            self.state = State::Stopping(halt);
+            self.seek_strays(first, limit, now, actions);
+            return self.when_gone(now, actions);
         };
-        let Some(group) = remains.group.filter(|_| self.ends_groups()) else { return self.over(over, now, actions) };
         let signal = self.spec.stop.signal.filter(|_| !told);
         actions.extend(signal.map(|signal| Action::Signal { unit: self.unit, target: Target::Group(group), signal }));
         self.clear_up(group, exit, &text, ran, now, actions);
         if let (State::Stopping(halt), Some(by)) = (&mut self.state, stop_by) {
             halt.ordered_by(by);
         }
+        self.seek_strays(first, limit, now, actions);
         actions.push(Action::CheckGroup { unit: self.unit, life: self.life, group });
+    }
+
+    /// What a start has left that was given up before there was a daemon, and has left its group, is ended too: never
+    /// what a daemon leaves, which may be meant to outlive it (sshd's sessions).
+    fn seek_strays(&mut self, first: bool, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
+        let seeks = first && self.ends_groups();
+        if let (State::Stopping(halt), true) = (&mut self.state, seeks) {
+            let of = (self.unit, self.life);
+            halt.strays = Some(Strays::seek(of, self.spec.stop.signal, limit, now, actions));
+        }
+    }
+
+    /// What was found of them.
+    pub fn swept(&mut self, life: Life, left: usize, unseen: bool, now: Mono, actions: &mut Vec<Action>) {
+        let State::Stopping(halt) = &mut self.state else { return };
+        let Some(strays) = halt.strays.as_mut().filter(|_| life == self.life) else { return };
+        strays.swept(left, unseen);
+        if strays.found() {
+            if let Some(text) = halt.untold.take() {
+                self.say(actions, Level::Warn, format!("{text}; ending what it left behind"), "stopping", None);
+            }
+        }
+        self.when_gone(now, actions);
     }
 
     /// How it ended, for the record and in words.

@@ -10,6 +10,7 @@ use super::judging::{LEFTOVERS, Over};
 use super::service::Service;
 use super::standing::End;
 use super::state::{Death, State, Wanted};
+use super::strays::Strays;
 use super::task::Task;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopGroup;
@@ -18,6 +19,9 @@ use crate::model::signal::Signal;
 use crate::model::unit::{Life, Pid};
 use std::time::Duration;
 
+/// Said in place of the claim that nothing is left.
+const UNSEEN: &str = "what left its process group could not be looked for";
+
 /// A life that is being ended.
 #[derive(Debug)]
 pub(super) struct Halt {
@@ -25,6 +29,10 @@ pub(super) struct Halt {
     why: Why,
     /// Of a forking daemon what is ended at the same time: its starter, or what its predecessor left.
     pub beside: Option<Ending>,
+    /// What a start has left outside of its group, while it is looked for.
+    pub strays: Option<Strays>,
+    /// How it ended, while that isn't said: as long as nothing is known to be left.
+    pub untold: Option<String>,
     /// A daemon that has ended, and whose status its starter has yet to pass on or to leave to us.
     pub unreaped: Option<Pid>,
     /// What was launched, while it lives beside the main process that it has named: it is next.
@@ -79,7 +87,17 @@ impl Remains {
 impl Halt {
     /// Clears up after a death.
     pub fn after_death(ending: Ending, why: Why) -> Halt {
-        Halt { ending, why, beside: None, unreaped: None, former: None, command: None, signal: None }
+        Halt {
+            ending,
+            why,
+            beside: None,
+            strays: None,
+            untold: None,
+            unreaped: None,
+            former: None,
+            command: None,
+            signal: None,
+        }
     }
 
     /// It was told to stop before, and is to be gone by then.
@@ -95,13 +113,15 @@ impl Halt {
 
     /// Whether the time of some part of it ran out.
     pub fn killed(&self) -> bool {
-        self.ending.killed() || self.beside.as_ref().is_some_and(Ending::killed)
+        let beside = self.beside.as_ref().is_some_and(Ending::killed);
+        self.ending.killed() || beside || self.strays.as_ref().is_some_and(Strays::killed)
     }
 
     /// Puts SIGKILL off to `at`.
     pub fn postpone(&mut self, at: Mono) {
         self.ending.postpone(at);
         self.beside.iter_mut().for_each(|beside| beside.postpone(at));
+        self.strays.iter_mut().for_each(|strays| strays.postpone(at));
     }
 
     /// A process of it has ended; whether it was one that is awaited.
@@ -154,7 +174,8 @@ impl Halt {
         let command = self.command.as_ref().and_then(Task::deadline);
         let signal = self.signal.map(|(_, at)| at);
         let beside = self.beside.as_ref().and_then(Ending::deadline);
-        self.ending.deadline().into_iter().chain(beside).chain(command).chain(signal).min()
+        let strays = self.strays.as_ref().map(Strays::deadline);
+        self.ending.deadline().into_iter().chain(beside).chain(strays).chain(command).chain(signal).min()
     }
 
     /// Does what is due. When the command is over its signal is due too.
@@ -168,6 +189,7 @@ impl Halt {
         }
         self.ending.expire(now, actions);
         self.beside.iter_mut().for_each(|beside| beside.expire(now, actions));
+        self.strays.iter_mut().for_each(|strays| strays.expire(now, actions));
     }
 
     fn tell(&self, signal: Signal, actions: &mut Vec<Action>) {
@@ -179,6 +201,7 @@ impl Halt {
     pub fn hasten(&mut self, at: Mono, now: Mono, actions: &mut Vec<Action>) {
         self.ending.hasten(at);
         self.beside.iter_mut().for_each(|beside| beside.hasten(at));
+        self.strays.iter_mut().for_each(|strays| strays.hasten(at));
         if let Some(command) = &mut self.command {
             command.hasten(at);
         }
@@ -269,8 +292,8 @@ impl Service {
             self.overran = false;
             self.say(actions, Level::Info, self.stopping_text(command.is_some(), limit), "stopping", Some(pid));
         }
-        let unreaped = None;
-        self.state = State::Stopping(Box::new(Halt { ending, why, beside, unreaped, former, command, signal: later }));
+        let halt = Halt { beside, former, command, signal: later, ..Halt::after_death(ending, why) };
+        self.state = State::Stopping(Box::new(halt));
     }
 
     /// What is left of a group whose leader is gone is told to end.
@@ -366,15 +389,28 @@ impl Service {
 
     /// Concludes the life if all of it is gone.
     pub(super) fn when_gone(&mut self, now: Mono, actions: &mut Vec<Action>) {
-        let State::Stopping(halt) = &self.state else { return };
+        let State::Stopping(halt) = &mut self.state else { return };
         // Whoever named a main process in a group apart may have to reap it, and isn't waiting for that group.
         let apart = halt.ending.pid().is_none() && halt.former.is_some() && halt.ending.group() != halt.former;
         let beside = halt.beside.as_ref().is_some_and(|beside| !beside.gone());
         if !(halt.ending.gone() || apart) || beside || halt.command.is_some() {
             return;
         }
-        let (why, exit, killed) = (halt.why, halt.ending.exit, halt.killed());
-        if let Some(former) = halt.former {
+        if halt.strays.as_mut().is_some_and(|strays| !strays.gone(now, actions)) {
+            return;
+        }
+        let (why, exit, killed, former) = (halt.why, halt.ending.exit, halt.killed(), halt.former);
+        let unseen = halt.strays.as_ref().is_some_and(Strays::unseen);
+        let text = match (halt.untold.take(), unseen) {
+            (Some(text), false) => text,
+            (Some(text), true) => format!("{text}; {UNSEEN}"),
+            (None, false) => "nothing is left of it".to_owned(),
+            (None, true) => UNSEEN.to_owned(),
+        };
+        if unseen && why == Why::Ordered {
+            self.say(actions, Level::Warn, UNSEEN.to_owned(), "stopping", None);
+        }
+        if let Some(former) = former {
             let limit = self.spec.stop.timeout;
             return self.halt_process(why, Remains::led_by(former), limit, now, actions);
         }
@@ -383,9 +419,9 @@ impl Service {
             Why::Ordered => Over::Ordered { exit, killed },
             Why::Died { ran } => {
                 let success = exit.is_some_and(|exit| self.succeeded(exit)) && !lost;
-                Over::ByItself { ran, success, text: "nothing is left of it".into() }
+                Over::ByItself { ran, success, text }
             }
-            Why::Left { ran, success } => Over::ByItself { ran, success, text: "nothing is left of it".into() },
+            Why::Left { ran, success } => Over::ByItself { ran, success, text },
             Why::Unfit { ran } => {
                 let text = self.last_end.as_ref().map_or_else(String::new, End::to_string);
                 Over::ByItself { ran, success: false, text }

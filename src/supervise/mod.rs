@@ -31,6 +31,7 @@ pub mod standing;
 pub mod state;
 pub mod status;
 mod stopping;
+mod strays;
 pub mod sweep;
 pub mod task;
 pub mod timers;
@@ -228,6 +229,9 @@ impl Supervisor {
             }
             Event::Adopted { unit, life, pid, group } => {
                 self.with_service(unit, |service, actions| service.adopted(life, pid, group, mono, actions));
+            }
+            Event::Swept { unit, life, left, unseen } => {
+                self.with_service(unit, |service, actions| service.swept(life, left, unseen, mono, actions));
             }
             Event::Refused { unit, life, reason } => {
                 self.with_service(unit, |service, _| service.refused(life, reason));

@@ -411,6 +411,7 @@ impl World {
                 self.note(words.text);
                 self.left = Some(status);
             }
+            Action::Sweep { unit, life, .. } => events.push(Event::Swept { unit, life, left: 0, unseen: false }),
             Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
             Action::Probe { unit, life, purpose, timeout } => {
                 let manner = self.manners.get(&unit).copied().unwrap_or_default();
