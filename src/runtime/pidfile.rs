@@ -245,7 +245,7 @@ fn behind_links(path: &Path) -> PathBuf {
 }
 
 /// What no program can mend.
-fn check(path: &Path) -> Result<(), PidFileError> {
+pub(super) fn check(path: &Path) -> Result<(), PidFileError> {
     if path.as_os_str().is_empty() {
         return Err(PidFileError::NoPath);
     }

@@ -241,7 +241,9 @@ fn what_could_not_be_started_now_is_a_warning() {
         ("e", "command: [ ./gone ]"),
         ("f", "command: [ sh ], user: no-such-user"),
         ("g", "command: [ sh ], environ: { PATH: /nowhere }"),
-        ("h", "command: [ sh ]"),
+        ("h", "command: [ sh ], pidfile: /dev/null"),
+        ("i", "command: [ sh ], pidfile: /"),
+        ("j", "command: [ sh ], pidfile: plain"),
     ];
     let units = keys.map(|(name, keys)| format!("  {name}: {{ working_dir: {}, {keys} }}\n", dir.path()));
     let column = 23 + dir.path().len();
@@ -257,6 +259,8 @@ fn what_could_not_be_started_now_is_a_warning() {
         "e': cannot execute './gone': no such file or directory",
         "f': unknown user 'no-such-user' in /etc/passwd",
         "g': cannot execute 'sh': no such file or directory (searched in PATH)",
+        "h': the pid file '/dev/null' is a device, not a regular file",
+        "i': the pid file '/' is a directory, not a regular file",
     ];
     let expected: Vec<String> =
         (2..).zip(expected).map(|(line, text)| format!("{line}:{column}: warning: service '{text}")).collect();
