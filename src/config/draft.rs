@@ -107,12 +107,16 @@ pub struct Marks {
     pub stdin: Option<Place>,
     /// Of `missed: once`.
     pub missed: Option<Place>,
+    /// Of `pidfile`.
+    pub pidfile: Option<Place>,
+    /// Of `instances`.
+    pub instances: Option<Place>,
 }
 
 impl Marks {
     /// Nothing where there is none.
     pub fn boxed(self) -> Option<Box<Marks>> {
-        let places = [self.autostart, self.restart, self.stdin, self.missed];
+        let places = [self.autostart, self.restart, self.stdin, self.missed, self.pidfile];
         let none = self.needs.is_empty() && places.iter().all(Option::is_none);
         (!none).then(|| Box::new(self))
     }

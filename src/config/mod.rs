@@ -119,7 +119,15 @@ pub struct Found<T> {
 
 impl<T> Found<T> {
     fn marks(&self) -> &Marks {
-        static NONE: Marks = Marks { needs: Vec::new(), autostart: None, restart: None, stdin: None, missed: None };
+        static NONE: Marks = Marks {
+            needs: Vec::new(),
+            autostart: None,
+            restart: None,
+            stdin: None,
+            missed: None,
+            pidfile: None,
+            instances: None,
+        };
         self.marks.as_deref().unwrap_or(&NONE)
     }
 }
@@ -225,6 +233,7 @@ pub fn read(given: Sources, fetch: Fetch) -> Loaded {
     }
     sources.extend(env.into_sources());
     let order = dependencies::settle(&mut top, &sources, &mut problems);
+    verify::pidfiles(&top, &sources, &mut problems);
     state_is_named(&top, &sources, &mut problems);
     let stdin = dependencies::one_stdin(&top, &sources, &mut problems);
     let problems = problems.sorted(&sources);

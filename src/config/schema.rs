@@ -153,6 +153,8 @@ fn service(
         restart: place("restart").or(place("autorestart")),
         stdin: place("stdin").filter(|_| unit.process.extras().stdin == Stdin::Inherit),
         missed: None,
+        pidfile: place("pidfile"),
+        instances: place("instances"),
         needs: std::mem::take(&mut unit.needs),
     };
     let count = unit.instances;

@@ -1,11 +1,16 @@
 //! Settings that can't work together (spec/config.md): each an error, or a warning, that names both places.
 
 use super::draft::Unit;
+use super::problems::Problems;
 use super::reading::{Reading, Seen};
+use super::schema::Top;
 use crate::model::job::Missed;
 use crate::model::service::Restart;
 use crate::schedule::Schedule;
 use crate::text::diagnostic::Severity;
+use crate::text::index::Index;
+use crate::text::source::Source;
+use std::path::{Component, Path, PathBuf};
 
 /// Looks at a service as a whole, and settles when it is restarted.
 pub fn service(reading: &mut Reading<'_>, unit: &mut Unit, seen: &Seen) {
@@ -102,6 +107,43 @@ fn daemon(reading: &mut Reading<'_>, unit: &Unit, seen: &Seen) {
     } else if let Some(span) = unit.ready.interval_place {
         reading.error(span, "'interval' is the time between two probes, and there is none");
     }
+}
+
+/// Two daemons can't write one pid file: each would be taken for the other.
+pub fn pidfiles(top: &Top, sources: &[Source], problems: &mut Problems) {
+    // Where each was first named: its number in `places`.
+    let (mut taken, mut places) = (Index::new(), Vec::new());
+    let mut told = None;
+    for found in &top.services {
+        let (Some(pidfile), Some(place)) = (&found.spec.pidfile, found.marks().pidfile) else { continue };
+        let name = plain(&pidfile.path);
+        match taken.get(&*name).and_then(|first| places.get(*first)) {
+            None => {
+                taken.insert(name.into(), places.len());
+                places.push(place);
+            }
+            // Once for all copies.
+            Some(_) if told == Some(place) => {}
+            Some(first) => {
+                let instances = found.marks().instances.filter(|_| *first == place);
+                let there = instances.unwrap_or(*first).spoken(sources);
+                let message = match instances {
+                    Some(_) => {
+                        format!("all instances would write this 'pidfile': it needs an '{{instance}}' ({there})")
+                    }
+                    None => format!("this 'pidfile' is another service's already ({there})"),
+                };
+                problems.at(sources, place, Severity::Error, message);
+                told = Some(place);
+            }
+        }
+    }
+}
+
+/// Without what says nothing: `./`, `//`.
+fn plain(path: &Path) -> String {
+    let parts: PathBuf = path.components().filter(|part| *part != Component::CurDir).collect();
+    parts.to_string_lossy().into_owned()
 }
 
 /// Reports at the later of two keys, naming the place of the earlier; one that isn't there is the defaults'.

@@ -14,11 +14,18 @@ const ROOM: usize = 8;
 /// Where programs are searched when the environment has no `PATH`.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What the processes of a service with a pid file are known by: its name, and the number of its start.
+pub const MARKS: [&str; 2] = ["WINGMATE_SERVICE", "WINGMATE_START"];
+
 /// What units inherit of wingmate's own environment: all but what its own manager told it alone
-/// (sd_notify(3), sd_listen_fds(3)). `wmexec` passes everything on.
+/// (sd_notify(3), sd_listen_fds(3); another wingmate its marks). `wmexec` passes everything on.
 pub fn for_units(mut found: Vec<Lent<'_>>) -> Vec<Lent<'_>> {
-    let private =
-        |name: &[u8]| name == b"NOTIFY_SOCKET" || name.starts_with(b"WATCHDOG_") || name.starts_with(b"LISTEN_");
+    let private = |name: &[u8]| {
+        name == b"NOTIFY_SOCKET"
+            || name.starts_with(b"WATCHDOG_")
+            || name.starts_with(b"LISTEN_")
+            || MARKS.iter().any(|mark| mark.as_bytes() == name)
+    };
     found.retain(|(name, _)| !private(name.as_bytes()));
     found
 }

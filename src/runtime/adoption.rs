@@ -3,6 +3,7 @@
 
 use super::daemon::Daemon;
 use super::pidfile::{Look, PidFile, PidFileError};
+use super::strays::Marked;
 use super::supervisor::{DAEMONS, FILES, Loop};
 use crate::model::exit::Exit;
 use crate::model::moment::{Mono, Now};
@@ -25,13 +26,19 @@ pub(super) struct Adoption {
     daemon: Option<Daemon>,
     /// What was last told of the file.
     told: Option<Refusal>,
+    pub(super) marked: Marked,
 }
 
 impl Adoption {
     /// Before the start: what stands in the file now is known again.
-    pub(super) fn prepare(life: Life, file: PidFile) -> Adoption {
+    pub(super) fn prepare(life: Life, file: PidFile, marked: Marked) -> Adoption {
         // Nobody is fit until the starter's own time is known.
-        Adoption { life, file, since: StartTime(u64::MAX), awaited: false, daemon: None, told: None }
+        Adoption { life, file, since: StartTime(u64::MAX), awaited: false, daemon: None, told: None, marked }
+    }
+
+    /// Whose it is, and since when.
+    pub(super) fn start(&self) -> (Life, StartTime) {
+        (self.life, self.since)
     }
 
     fn deadline(&self) -> Option<Mono> {
@@ -46,9 +53,11 @@ fn token(kind: Token, unit: UnitId) -> Token {
 
 impl Loop {
     /// Makes ready for a service with a pid file, before its program starts.
-    pub(super) fn prepare_adoption(&mut self, unit: UnitId, life: Life) -> Result<(), PidFileError> {
+    pub(super) fn prepare_adoption(&mut self, unit: UnitId, life: Life, now: Now) -> Result<(), PidFileError> {
         if let Some(path) = self.supervisor.pidfile(unit) {
-            let adoption = Adoption::prepare(life, PidFile::new(path)?);
+            let file = PidFile::new(path)?;
+            let marked = Marked::new(self.supervisor.name(unit), now.mono);
+            let adoption = Adoption::prepare(life, file.of(marked.name()), marked);
             self.adoptions.insert(unit, adoption);
         }
         Ok(())
@@ -60,6 +69,7 @@ impl Loop {
         if let (StartTime(u64::MAX), Some(starter)) = (adoption.since, starter) {
             // It isn't reaped yet, so it is there; if it can't be seen, nobody is fit.
             adoption.since = processes::facts(starter).map_or(StartTime(u64::MAX), |facts| facts.start);
+            adoption.marked.starter = Some(starter);
         }
         adoption.awaited = true;
         adoption.file.arm(&self.poller, token(FILES, unit), now.mono);
@@ -120,14 +130,27 @@ impl Loop {
         }
     }
 
-    /// A daemon, or its starter, has ended: by now it is known which group the daemon leads.
+    /// A daemon, or its starter, has ended: by now it is known which group the daemon is in.
     pub(super) fn look_at_group(&mut self, unit: UnitId, now: Now) {
         let Some(adoption) = self.adoptions.get(&unit) else { return };
         // Its starter may have reaped it, and its number may be another's.
-        if let Some(daemon) = adoption.daemon.as_ref().filter(|daemon| daemon.leads()) {
-            self.events.push(Event::Leads { unit, life: adoption.life, daemon: daemon.pid() });
+        let Some(daemon) = &adoption.daemon else { return };
+        let Some(group) = daemon.group() else { return };
+        let (life, daemon) = (adoption.life, daemon.pid());
+        let known = self.supervisor.group_of(unit, daemon);
+        if group != known || group == daemon {
+            let group = Some(group).filter(|group| *group == daemon);
+            self.events.push(Event::Grouped { unit, life, daemon, group });
             self.tell_events(now);
         }
+    }
+
+    /// A unit's daemon that has left this group, in which it was when it was adopted.
+    pub(super) fn outside(&self, unit: UnitId, group: Pid) -> Option<&Daemon> {
+        let daemon = self.adoptions.get(&unit)?.daemon.as_ref()?;
+        let pid = daemon.pid();
+        let believed = pid != group && self.supervisor.group_of(unit, pid) == group;
+        (believed && daemon.group().is_some_and(|seen| seen != group)).then_some(daemon)
     }
 
     /// While a daemon is awaited: whom does the file name now?

@@ -47,10 +47,9 @@ impl Daemon {
         facts(self.held.pid()).is_some_and(|facts| facts.start == self.held.start() && facts.dead)
     }
 
-    /// Whether it leads a process group, dead or alive: it itself, and nobody who has its number by now.
-    pub fn leads(&self) -> bool {
-        let pid = self.held.pid();
-        facts(pid).is_some_and(|facts| facts.start == self.held.start() && facts.group == Some(pid))
+    /// The process group that it is in, dead or alive: it itself, and nobody who has its number by now.
+    pub fn group(&self) -> Option<Pid> {
+        facts(self.held.pid()).filter(|facts| facts.start == self.held.start())?.group
     }
 
     /// Sends it a signal: to it and nobody else, whatever became of its number.

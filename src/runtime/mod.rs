@@ -23,5 +23,6 @@ mod reload;
 pub mod resolve;
 mod rest;
 mod signs;
+mod strays;
 mod supervisor;
 pub mod zones;

@@ -29,7 +29,7 @@ impl Loop {
         for action in actions {
             match action {
                 Action::Say(note) => said.push(note),
-                Action::Signal { .. } | Action::CheckGroup { .. } => self.perform(action, now),
+                Action::Signal { .. } | Action::CheckGroup { .. } | Action::Sweep { .. } => self.perform(action, now),
                 other => {
                     self.outputs.say_all(&said, &self.poller, now);
                     said.clear();
@@ -64,6 +64,7 @@ impl Loop {
             }
             Action::WatchPidFile { unit, life, starter } => self.watch_pid_file(unit, life, starter, now),
             Action::ForgetPidFile { unit, life } => self.forget_pid_file(unit, life),
+            Action::Sweep { unit, life, signal } => self.sweep(unit, life, signal),
             Action::Say(note) => self.outputs.say_all(&[note], &self.poller, now),
             Action::SignalRest(signal) => self.rest(Some(signal), now),
             Action::CountRest => self.rest(None, now),
@@ -149,7 +150,7 @@ impl Loop {
 
     fn begin(&mut self, unit: UnitId, life: Life, part: Part, due: Option<&Due>, now: Now) -> Result<Pid, Fault> {
         if part == Part::Program {
-            self.prepare_adoption(unit, life).map_err(|error| other(error.to_string()))?;
+            self.prepare_adoption(unit, life, now).map_err(|error| other(error.to_string()))?;
         }
         self.start(unit, life, part, due, now)
     }
@@ -158,6 +159,7 @@ impl Loop {
         let mut extra = extra(part, due);
         if part == Part::Program {
             self.prepare_signs(unit, life, &mut extra)?;
+            self.mark(unit, &mut extra);
         }
         let Some(spec) = self.supervisor.process(unit, part) else { return Err(other("no such unit".into())) };
         let taken = self.supervisor.spec(unit).and_then(ready_descriptor);
@@ -186,7 +188,11 @@ impl Loop {
     fn signal(&mut self, unit: UnitId, target: Target, signal: Signal, now: Now) {
         let sent = match target {
             Target::Process(pid) => processes::kill(pid, signal),
-            Target::Group(group) => processes::kill_group(group, signal),
+            Target::Group(group) => match self.outside(unit, group) {
+                // Nobody of the unit's may be in it any more, and its number be another's.
+                Some(daemon) => daemon.signal(signal),
+                None => processes::kill_group(group, signal),
+            },
         };
         // Gone already (ESRCH) is no failure: the news of it is on its way.
         if sent == Err(Errno::PERM) {

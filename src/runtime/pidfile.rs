@@ -5,6 +5,7 @@
 //! exist yet. inotify on the nearest directory that exists tells at once what it can; a look every [`LOOK`] tells
 //! the rest. Neither goes on when nobody is awaited: `disarm`.
 
+use crate::launch::environment::MARKS;
 use crate::model::moment::Mono;
 use crate::model::process::Facts;
 use crate::model::unit::Pid;
@@ -55,6 +56,8 @@ pub enum Look {
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
+    /// The service whose it is, where its processes are marked by that.
+    service: Option<Box<str>>,
     /// What stood there before the start.
     before: Option<Print>,
     refusal: Refusal,
@@ -89,7 +92,12 @@ impl PidFile {
             return Err(PidFileError::NoProc { path });
         }
         let before = read(&path).ok();
-        Ok(PidFile { path, before, refusal: Refusal::Missing, watch: None })
+        Ok(PidFile { path, service: None, before, refusal: Refusal::Missing, watch: None })
+    }
+
+    /// Whoever bears the mark of another service is refused.
+    pub fn of(self, service: &str) -> PidFile {
+        PidFile { service: Some(service.into()), ..self }
     }
 
     /// Begins to watch: a daemon is awaited from now on. inotify's descriptor goes into `poller` under `token`.
@@ -163,8 +171,21 @@ impl PidFile {
         if again.start != daemon.start() {
             return Err(refuse(Unfit::Gone));
         }
+        if self.is_anothers(pid) {
+            return Err(refuse(Unfit::Taken));
+        }
         let child = again.parent == Some(claim.reaper);
         Ok(Look::Fit { daemon, child, group: again.group })
+    }
+}
+
+impl PidFile {
+    /// Whether it is known to be another service's, which has yet to claim it.
+    fn is_anothers(&self, pid: Pid) -> bool {
+        let [mark, _] = MARKS;
+        let Some(service) = &self.service else { return false };
+        let environ = processes::environ(pid).unwrap_or_default();
+        processes::variable(&environ, mark).is_some_and(|name| name != service.as_bytes())
     }
 }
 
@@ -224,7 +245,7 @@ fn behind_links(path: &Path) -> PathBuf {
 }
 
 /// What no program can mend.
-fn check(path: &Path) -> Result<(), PidFileError> {
+pub(super) fn check(path: &Path) -> Result<(), PidFileError> {
     if path.as_os_str().is_empty() {
         return Err(PidFileError::NoPath);
     }

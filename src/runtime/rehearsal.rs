@@ -2,6 +2,7 @@
 //! really starts, an earlier one may have made what was missing.
 
 use super::configuration::can_be_program;
+use super::pidfile;
 use crate::launch::accounts::{Accounts, Table};
 use crate::launch::environment::{Lent, for_units};
 use crate::launch::plan::{Context, Ids, Plan};
@@ -42,6 +43,8 @@ impl Rehearsal {
     /// Why a service, or a command beside it, could not be started now.
     pub fn troubles(&self, spec: &ServiceSpec) -> Vec<String> {
         let mut troubles: Vec<String> = self.trouble(&spec.process).into_iter().collect();
+        let pidfile = spec.pidfile.as_ref().and_then(|pidfile| pidfile::check(&pidfile.path).err());
+        troubles.extend(pidfile.map(|error| error.to_string()));
         let extras = spec.extras();
         let hook = |hook: &'_ Option<Hook>| hook.as_ref().map(|hook| (hook.command.clone(), hook.identity.clone()));
         let of_probe = |probe: Option<&Probe>| match probe {

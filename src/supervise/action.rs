@@ -20,6 +20,9 @@ pub enum Action {
     WatchPidFile { unit: UnitId, life: Life, starter: Option<Pid> },
     /// Stop watching it.
     ForgetPidFile { unit: UnitId, life: Life },
+    /// Look for what this life has begun that has left its process group, and send this to whoever hasn't had it;
+    /// answered by `Swept`.
+    Sweep { unit: UnitId, life: Life, signal: Option<Signal> },
     /// Try the unit's probe once; answered by one `Probed` or `Untried` within `timeout`, unless it is forgotten before.
     Probe { unit: UnitId, life: Life, purpose: Purpose, timeout: Duration },
     /// A probe of this life that is under way is ended; its answer isn't wanted any more.

@@ -3,18 +3,20 @@
 //!
 //! - `Adopting` is `Starting` with a starter: it ends when the pid file names a fit process (`Running`), or when the
 //!   proxy says that it is over. `up` is set during a hand-over: the run goes on with the successor.
-//! - Told to stop while the starter runs, the starter is ended like a main process; after it, what it left in its
-//!   group. Told so during a hand-over, the successor is still awaited, to be stopped too.
+//! - Told to stop while the starter runs, the starter is ended like a main process, with all that is left of its daemon.
+//!   Told so during a hand-over, what is left is told at once; a successor that is named in time is stopped too. All of
+//!   it has the time that is counted from the order.
 //! - When the proxy says that it is over, what is left is ended before anything is started again: the daemon or the
-//!   starter, whichever lives, else the starter's group.
+//!   starter, whichever lives, and their group.
 
 use super::action::{Action, Target};
-use super::halting::Why;
-use super::judging::Over;
+use super::ending::{Ending, Living};
+use super::halting::{Halt, Remains, Why};
 use super::proxy::{self, Proxy, Step};
 use super::service::Service;
 use super::standing::End;
 use super::state::{Death, State, Up, Wanted};
+use super::strays::Strays;
 use super::watch::Watch;
 use crate::model::moment::{Mono, Spoken};
 use crate::model::service::StopGroup;
@@ -34,18 +36,32 @@ pub struct Adopting {
     pub refused: Option<String>,
     /// The sign of readiness came before the daemon was known.
     pub ready: bool,
+    /// No daemon of this life has been known yet.
+    pub first: bool,
+    /// It was told to stop, during a hand-over, and is to be gone by then.
+    pub stop_by: Option<Mono>,
 }
 
 impl Adopting {
+    fn new(proxy: Proxy, up: Option<Mono>, group: Option<Pid>, first: bool) -> Adopting {
+        Adopting { proxy, up, group, refused: None, ready: false, first, stop_by: None }
+    }
+
     /// The group, once its leader is dead: an orphan's end may have emptied it.
     pub fn orphaned_group(&self) -> Option<Pid> {
         if self.proxy.starter().is_some() { None } else { self.group }
     }
 
-    /// The group of the daemon that has ended: its successor may be in it (nginx's after an upgrade), with all that the
-    /// two of them began.
-    pub fn inherited_group(&self) -> Option<Pid> {
-        if self.proxy.hands_over() { self.group } else { None }
+    /// When it has something to do.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.proxy.deadline().into_iter().chain(self.stop_by).min()
+    }
+
+    /// Does what is due: who is to be gone by a certain time is awaited no longer.
+    pub fn expire(&mut self, now: Mono) -> Step {
+        let over = self.stop_by.is_some_and(|by| by <= now);
+        let until = self.proxy.deadline().filter(|_| over);
+        self.proxy.expire(until.map_or(now, |until| until.max(now)))
     }
 }
 
@@ -53,8 +69,7 @@ impl Service {
     /// The starter runs; its daemon is awaited until then.
     pub(super) fn adopt(&mut self, starter: Pid, until: Mono, actions: &mut Vec<Action>) {
         let proxy = Proxy::new(starter, until);
-        self.state =
-            State::Adopting(Box::new(Adopting { proxy, up: None, group: Some(starter), refused: None, ready: false }));
+        self.state = State::Adopting(Box::new(Adopting::new(proxy, None, Some(starter), true)));
         let text = format!("starting (pid {starter}), its pid file is awaited");
         self.say(actions, Level::Info, text, "starting", Some(starter));
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter: Some(starter) });
@@ -66,7 +81,7 @@ impl Service {
         if life != self.life {
             return;
         }
-        let (up, ready) = (adopting.up, adopting.ready);
+        let (up, ready, stop_by, before) = (adopting.up, adopting.ready, adopting.stop_by, adopting.group);
         let mut proxy = adopting.proxy.clone();
         let Step::Adopted(_) = proxy.handle(proxy::Event::Candidate(pid), now) else { return };
         let proxy = Some(Box::new(proxy));
@@ -84,18 +99,28 @@ impl Service {
                 }
             }
         }
-        if self.wanted == Wanted::Down {
+        if let Some(by) = stop_by {
+            self.halt(Why::Ordered, by.since(now), now, actions);
+            let old = before.filter(|before| group != Some(*before));
+            let life = self.next_life();
+            let left = old.map(|pid| Living { unit: self.unit, life, pid, group: old });
+            // It has had its signal.
+            let left = left.map(|living| Ending::leftovers(living, None, self.spec.stop, by.since(now), now));
+            if let State::Stopping(halt) = &mut self.state {
+                halt.beside = halt.beside.take().or(left);
+            }
+        } else if self.wanted == Wanted::Down {
             self.stop(None, now, actions);
         }
     }
 
-    /// Its daemon leads a group, which may have come after its adoption: nginx's first names its child, which then calls
-    /// setsid.
-    pub fn leads(&mut self, life: Life, daemon: Pid) {
-        if let (State::Running { pid, group, proxy: Some(_), .. }, true) = (&mut self.state, life == self.life) {
-            if *pid == daemon {
-                *group = Some(daemon);
-            }
+    /// Its daemon was seen in this group, which may have changed since its adoption: nginx's first names its child, which
+    /// then calls setsid. `None`: in one that isn't the unit's.
+    pub fn grouped(&mut self, life: Life, daemon: Pid, seen: Option<Pid>) {
+        match &mut self.state {
+            State::Running { pid, group, proxy: Some(_), .. } if life == self.life && *pid == daemon => *group = seen,
+            State::Stopping(halt) if life == self.life => halt.ending.regroup(daemon, seen),
+            _ => {}
         }
     }
 
@@ -167,7 +192,7 @@ impl Service {
             Some(_) => "its daemon ended, its starter has yet to tell how",
             None => "its daemon ended with 0; a successor is awaited",
         };
-        self.state = State::Adopting(Box::new(Adopting { proxy, up, group, refused: None, ready: false }));
+        self.state = State::Adopting(Box::new(Adopting::new(proxy, up, group, false)));
         self.say(actions, Level::Info, text.to_owned(), "starting", None);
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
     }
@@ -176,22 +201,46 @@ impl Service {
     pub(super) fn stop_adopting(&mut self, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
         let State::Adopting(adopting) = &mut self.state else { return };
         let step = adopting.proxy.handle(proxy::Event::Stopping, now);
-        let (starter, group) = (adopting.proxy.starter(), adopting.group);
-        if let Some(starter) = starter {
+        let (group, first) = (adopting.group, adopting.first);
+        if let Some(starter) = adopting.proxy.starter() {
             actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
-            self.halt_process(Why::Ordered, starter, group, None, limit, now, actions);
-        } else {
-            self.follow(step, now, actions);
+            self.halt_process(Why::Ordered, Remains::of_forker(group, Some(starter)), limit, now, actions);
+            return self.seek_strays(first, limit, now, actions);
         }
+        let by = now + limit;
+        let again = adopting.stop_by.is_some();
+        adopting.stop_by = adopting.stop_by.map_or(Some(by), |earlier| Some(earlier.min(by)));
+        if step == Step::Nothing && !again {
+            self.overran = false;
+            if let (Some(group), Some(signal), true) = (group, self.spec.stop.signal, self.ends_groups()) {
+                actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
+            }
+            self.say(actions, Level::Info, self.stopping_text(false, limit), "stopping", None);
+        }
+        self.follow(step, now, actions);
+    }
+
+    fn ends_groups(&self) -> bool {
+        self.spec.stop.group != StopGroup::Main
     }
 
     fn forker_ended(&mut self, ending: proxy::Ending, now: Mono, actions: &mut Vec<Action>) {
-        let (ran, living, group, refused) = match &self.state {
-            State::Adopting(a) => (a.up.map(|since| now.since(since)), a.proxy.starter(), a.group, a.refused.clone()),
+        let (mut refused, mut stop_by, mut told, mut first) = (None, None, false, false);
+        let (ran, remains) = match &self.state {
+            State::Adopting(adopting) => {
+                (refused, stop_by, first) = (adopting.refused.clone(), adopting.stop_by, adopting.first);
+                // Nobody but a hand-over is left alone for a while after it.
+                told = matches!(ending, proxy::Ending::Daemon(_)) && stop_by.is_some();
+                let ran = adopting.up.map(|since| now.since(since));
+                (ran, Remains::of_forker(adopting.group, adopting.proxy.starter()))
+            }
             State::Running { pid, group, up, proxy } => {
-                let ended = matches!(ending, proxy::Ending::Daemon(_));
-                let other = proxy.as_ref().and_then(|proxy| proxy.starter());
-                (up.ran(now), if ended { other } else { Some(*pid) }, *group, None)
+                let starter = proxy.as_ref().and_then(|proxy| proxy.starter());
+                let remains = match ending {
+                    proxy::Ending::Daemon(_) => Remains::of_forker(*group, starter),
+                    _ => Remains { pid: Some(*pid), group: *group, ..Remains::default() },
+                };
+                (up.ran(now), remains)
             }
             State::Stopped
             | State::Waiting { .. }
@@ -211,29 +260,55 @@ impl Service {
         self.last_end = Some(end);
         actions.push(Action::ForgetPidFile { unit: self.unit, life: self.life });
         self.forget_probes(actions);
-        let left = group.filter(|group| Some(*group) != living && self.spec.stop.group != StopGroup::Main);
-        // A daemon that its starter has yet to reap stays in its group for as long as that lives.
-        if let Some(pid) = living.filter(|_| left.is_none() || exit.is_none()) {
-            if let (Some(left), Some(signal)) = (left, self.spec.stop.signal) {
-                actions.push(Action::Signal { unit: self.unit, target: Target::Group(left), signal });
-            }
-            let group = group.filter(|group| *group == pid);
+        let success = exit.is_some_and(|exit| self.succeeded(exit));
+        if let Some(pid) = remains.pid.or(remains.starter) {
             self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(pid));
-            self.halt_process(Why::Died { ran }, pid, group, None, self.spec.stop.timeout, now, actions);
-        } else if let Some(group) = left {
-            if let Some(signal) = self.spec.stop.signal {
-                actions.push(Action::Signal { unit: self.unit, target: Target::Group(group), signal });
-            }
-            self.clear_up(group, exit, &text, ran, now, actions);
-            if let State::Stopping(halt) = &mut self.state {
-                // Its starter, where that lives, is next.
-                halt.starter = living;
-            }
-            actions.push(Action::CheckGroup { unit: self.unit, life: self.life, group });
-        } else {
-            let success = exit.is_some_and(|exit| self.succeeded(exit));
-            self.over(Over::ByItself { ran, success, text }, now, actions);
+            self.halt_process(Why::Left { ran, success }, remains, self.spec.stop.timeout, now, actions);
+            return self.seek_strays(first, self.spec.stop.timeout, now, actions);
         }
+        let limit = stop_by.map_or(self.spec.stop.timeout, |by| by.since(now));
+        let Some(group) = remains.group.filter(|_| self.ends_groups()) else {
+            let why = stop_by.map_or(Why::Left { ran, success }, |_| Why::Ordered);
+            let living = Living { unit: self.unit, life: self.life, pid: Pid::INIT, group: None };
+            let mut ending = self.leftovers(living, limit, now, actions);
+            ending.exit = exit;
+            let mut halt = Box::new(Halt::after_death(ending, why));
+            halt.untold = Some(text);
+            self.state = State::Stopping(halt);
+            self.seek_strays(first, limit, now, actions);
+            return self.when_gone(now, actions);
+        };
+        let signal = self.spec.stop.signal.filter(|_| !told);
+        actions.extend(signal.map(|signal| Action::Signal { unit: self.unit, target: Target::Group(group), signal }));
+        self.clear_up(group, exit, &text, ran, now, actions);
+        if let (State::Stopping(halt), Some(by)) = (&mut self.state, stop_by) {
+            halt.ordered_by(by);
+        }
+        self.seek_strays(first, limit, now, actions);
+        actions.push(Action::CheckGroup { unit: self.unit, life: self.life, group });
+    }
+
+    /// What a start has left that was given up before there was a daemon, and has left its group, is ended too: never
+    /// what a daemon leaves, which may be meant to outlive it (sshd's sessions).
+    fn seek_strays(&mut self, first: bool, limit: Duration, now: Mono, actions: &mut Vec<Action>) {
+        let seeks = first && self.ends_groups();
+        if let (State::Stopping(halt), true) = (&mut self.state, seeks) {
+            let of = (self.unit, self.life);
+            halt.strays = Some(Strays::seek(of, self.spec.stop.signal, limit, now, actions));
+        }
+    }
+
+    /// What was found of them.
+    pub fn swept(&mut self, life: Life, left: usize, unseen: bool, now: Mono, actions: &mut Vec<Action>) {
+        let State::Stopping(halt) = &mut self.state else { return };
+        let Some(strays) = halt.strays.as_mut().filter(|_| life == self.life) else { return };
+        strays.swept(left, unseen);
+        if strays.found() {
+            if let Some(text) = halt.untold.take() {
+                self.say(actions, Level::Warn, format!("{text}; ending what it left behind"), "stopping", None);
+            }
+        }
+        self.when_gone(now, actions);
     }
 
     /// How it ended, for the record and in words.

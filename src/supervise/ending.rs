@@ -92,7 +92,7 @@ impl Ending {
         self.send(signal, target, actions);
     }
 
-    fn send(&self, signal: Signal, target: Target, actions: &mut Vec<Action>) {
+    pub(super) fn send(&self, signal: Signal, target: Target, actions: &mut Vec<Action>) {
         actions.push(Action::Signal { unit: self.unit, target, signal });
         if !STAYS.contains(&signal) {
             actions.push(Action::Signal { unit: self.unit, target, signal: Signal::CONT });
@@ -133,6 +133,13 @@ impl Ending {
         }
     }
 
+    /// Its main process has been seen in this group (`None`: in one that is of no concern).
+    pub fn regroup(&mut self, pid: Pid, group: Option<Pid>) {
+        if self.pid == Some(pid) && self.group.is_some() {
+            self.group = group;
+        }
+    }
+
     /// The group was seen empty.
     pub fn group_gone(&mut self) {
         if self.pid.is_none() {
@@ -154,6 +161,11 @@ impl Ending {
     /// Puts SIGKILL off to `at`.
     pub fn postpone(&mut self, at: Mono) {
         self.kill_at = self.kill_at.map(|kill_at| kill_at.max(at));
+    }
+
+    /// SIGKILL is due at `at`, unless it was sent.
+    pub fn set_time(&mut self, at: Mono) {
+        self.kill_at = self.kill_at.map(|_| at);
     }
 
     /// Moves SIGKILL forward to `at`.
@@ -204,6 +216,11 @@ impl Ending {
     /// The dead leader's group, while it is awaited: an orphan's end may have emptied it.
     pub fn awaited_group(&self) -> Option<Pid> {
         if self.pid.is_none() { self.group } else { None }
+    }
+
+    /// Which life its looks at the group are made in.
+    pub fn life(&self) -> Life {
+        self.life
     }
 
     /// The group, until it was seen empty.

@@ -23,8 +23,11 @@ pub enum Event {
     /// The pid file of this life names this process, which was judged fit. `group`: the one that it leads,
     /// or was left by the daemon that it succeeds.
     Adopted { unit: UnitId, life: Life, pid: Pid, group: Option<Pid> },
-    /// The daemon of this life leads a process group: perhaps it didn't yet when it was adopted.
-    Leads { unit: UnitId, life: Life, daemon: Pid },
+    /// The daemon of this life was seen in this group, perhaps not the one of its adoption. `None`: it isn't the unit's.
+    Grouped { unit: UnitId, life: Life, daemon: Pid, group: Option<Pid> },
+    /// The answer to [`Action::Sweep`](super::action::Action): so many are left. `unseen`: there may be others, who
+    /// can't be told from strangers.
+    Swept { unit: UnitId, life: Life, left: usize, unseen: bool },
     /// What the pid file of this life names was refused, in words; it is waited over.
     Refused { unit: UnitId, life: Life, reason: String },
     /// The answer to [`Action::Probe`](super::action::Action): it held, or why it didn't.

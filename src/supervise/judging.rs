@@ -3,7 +3,7 @@
 use super::action::{Action, Part, Target};
 use super::backoff::SPACING;
 use super::ending::{Ending, Living};
-use super::halting::{Halt, Why};
+use super::halting::{Halt, Remains, Why};
 use super::service::Service;
 use super::standing::End;
 use super::state::{Death, State, Wanted};
@@ -16,7 +16,7 @@ use crate::model::unit::Pid;
 use std::time::Duration;
 
 /// How long leftovers of an unexpected death may delay the next start (spec/supervision.md).
-const LEFTOVERS: Duration = Duration::from_secs(1);
+pub(super) const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// How a life came to its end.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Service {
             Some(former) if !left || former != group => {
                 self.say(actions, Level::Warn, format!("{text}; ending what is left of it"), "stopping", Some(former));
                 let limit = self.spec.stop.timeout;
-                self.halt_process(Why::Left { ran, success }, former, Some(former), None, limit, now, actions);
+                self.halt_process(Why::Left { ran, success }, Remains::led_by(former), limit, now, actions);
             }
             _ if left => self.clear_up(group, death.exit, &text, ran, now, actions),
             _ => self.over(Over::ByItself { ran, success, text }, now, actions),
@@ -76,7 +76,7 @@ impl Service {
         let living = Living { unit: self.unit, life: self.life, pid: leader, group: Some(leader) };
         let limit = self.spec.stop.timeout.min(LEFTOVERS);
         let ending = Ending::leftovers(living, exit, self.spec.stop, limit, now);
-        self.state = State::Stopping(Box::new(Halt::after_death(ending, ran)));
+        self.state = State::Stopping(Box::new(Halt::after_death(ending, Why::Died { ran })));
         self.say(actions, Level::Warn, format!("{text}; ending what it left behind"), "stopping", Some(leader));
     }
 

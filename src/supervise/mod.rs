@@ -31,6 +31,7 @@ pub mod standing;
 pub mod state;
 pub mod status;
 mod stopping;
+mod strays;
 pub mod sweep;
 pub mod task;
 pub mod timers;
@@ -223,11 +224,14 @@ impl Supervisor {
             }),
             Event::Signalled(signal) => self.signalled(signal, now),
             Event::OrphanReaped => self.orphan_reaped(),
-            Event::Leads { unit, life, daemon } => {
-                self.with_service(unit, |service, _| service.leads(life, daemon));
+            Event::Grouped { unit, life, daemon, group } => {
+                self.with_service(unit, |service, _| service.grouped(life, daemon, group));
             }
             Event::Adopted { unit, life, pid, group } => {
                 self.with_service(unit, |service, actions| service.adopted(life, pid, group, mono, actions));
+            }
+            Event::Swept { unit, life, left, unseen } => {
+                self.with_service(unit, |service, actions| service.swept(life, left, unseen, mono, actions));
             }
             Event::Refused { unit, life, reason } => {
                 self.with_service(unit, |service, _| service.refused(life, reason));

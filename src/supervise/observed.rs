@@ -208,7 +208,7 @@ impl Service {
         match &mut self.state {
             State::Running { up: Up::Awaited(awaiting), .. } => awaiting.until = awaiting.until.max(until),
             // Never beyond what a shutdown gives it.
-            State::Stopping(halt) => halt.ending.postpone(self.limit.map_or(until, |limit| limit.min(until))),
+            State::Stopping(halt) => halt.postpone(self.limit.map_or(until, |limit| limit.min(until))),
             State::Running { .. }
             | State::Stopped
             | State::Waiting { .. }

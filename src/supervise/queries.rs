@@ -30,7 +30,8 @@ impl Supervisor {
     pub fn group(&self, unit: UnitId) -> Option<Pid> {
         match self.unit(unit)?.service()?.state {
             State::Running { group, .. } => group,
-            State::Adopting(ref adopting) => adopting.inherited_group(),
+            // The starter's, or that of the daemon before: the next one may be in it (nginx's after an upgrade).
+            State::Adopting(ref adopting) => adopting.group,
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Stories of the whole supervisor under a virtual clock: what users are promised (spec/supervision.md).
 
+mod daemons;
 mod dependencies;
 mod hooks;
 mod jobs;

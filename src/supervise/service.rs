@@ -104,7 +104,7 @@ impl Service {
             State::Adopting(adopting) => Standing::Starting { pid: adopting.proxy.starter() },
             State::Running { pid, up: Up::Awaited(_), .. } => Standing::Starting { pid: Some(*pid) },
             State::Running { pid, up: Up::Since { since, .. }, .. } => Standing::Running { pid: *pid, since: *since },
-            State::Stopping(halt) => Standing::Stopping { pid: halt.ending.pid() },
+            State::Stopping(halt) => Standing::Stopping { pid: halt.pid() },
             State::Clearing(clearing) => Standing::Stopping { pid: clearing.0.pid() },
             State::Backoff { until } => Standing::Backoff { until: *until },
             State::Done => Standing::Done,
@@ -119,7 +119,7 @@ impl Service {
 
     /// Whether wingmate itself sent SIGKILL to what runs of it.
     pub fn sent_kill(&self) -> bool {
-        matches!(&self.state, State::Stopping(halt) if halt.ending.killed())
+        matches!(&self.state, State::Stopping(halt) if halt.killed())
     }
 
     /// Whether nothing of it runs, and nothing will without being asked for.
@@ -323,16 +323,12 @@ impl Service {
             // It has named another as its main process (sd_notify's MAINPID=).
             State::Running { .. } => {}
             State::Stopping(halt) => {
-                if halt.starter == Some(death.pid) {
-                    halt.starter = None;
+                let awaited = halt.exited(death, now, actions);
+                if awaited && halt.keeps_end() {
+                    self.last_end = halt.ending.exit.map(End::Exited).or(self.last_end.take());
                 }
-                if halt.ending.pid() == Some(death.pid) {
-                    halt.ending.exited(death.pid, death.exit, death.group_lives, now, actions);
-                    if halt.keeps_end() {
-                        self.last_end = death.exit.map(End::Exited).or(self.last_end.take());
-                    }
-                } else if let Some(group) = halt.ending.awaited_group() {
-                    // It may have been the last of it.
+                // It may have been the last of it.
+                for (life, group) in halt.awaited_groups().into_iter().flatten() {
                     actions.push(Action::CheckGroup { unit: self.unit, life, group });
                 }
                 self.when_gone(now, actions);
@@ -356,20 +352,23 @@ impl Service {
             }
             return;
         }
+        if let State::Stopping(halt) = &mut self.state {
+            if halt.group_gone(life) {
+                self.when_gone(now, actions);
+            }
+            return;
+        }
         if life != self.life {
             return;
         }
         match &mut self.state {
-            State::Stopping(halt) => {
-                halt.ending.group_gone();
-                self.when_gone(now, actions);
-            }
             State::Adopting(adopting) => adopting.group = None,
             State::Stopped
             | State::Waiting { .. }
             | State::Preparing(_)
             | State::Starting
             | State::Running { .. }
+            | State::Stopping(_)
             | State::Clearing(_)
             | State::Backoff { .. }
             | State::Done
@@ -377,15 +376,14 @@ impl Service {
         }
     }
 
-    /// The group that is awaited, when it may have been emptied by an orphan's end.
-    pub fn awaited_group(&self) -> Option<(Life, Pid)> {
-        let of_life = |group: Option<Pid>| group.map(|group| (self.life, group));
-        match &self.state {
+    /// The groups that are awaited, when they may have been emptied by an orphan's end.
+    pub fn awaited_groups(&self) -> Vec<(Life, Pid)> {
+        let one = match &self.state {
             State::Stopping(halt) => {
-                let command = || halt.command.as_ref().and_then(Task::awaited_group);
-                of_life(halt.ending.awaited_group()).or_else(command)
+                let command = halt.command.as_ref().and_then(Task::awaited_group);
+                return halt.awaited_groups().into_iter().flatten().chain(command).collect();
             }
-            State::Adopting(adopting) => of_life(adopting.orphaned_group()),
+            State::Adopting(adopting) => adopting.orphaned_group().map(|group| (self.life, group)),
             State::Preparing(task) => task.awaited_group(),
             State::Clearing(clearing) => clearing.0.awaited_group(),
             State::Stopped
@@ -395,7 +393,8 @@ impl Service {
             | State::Backoff { .. }
             | State::Done
             | State::Failed => None,
-        }
+        };
+        one.into_iter().collect()
     }
 
     /// When it has something to do.
@@ -403,7 +402,7 @@ impl Service {
         match &self.state {
             State::Backoff { until } => Some(*until),
             State::Stopping(halt) => halt.deadline(),
-            State::Adopting(adopting) => adopting.proxy.deadline(),
+            State::Adopting(adopting) => adopting.deadline(),
             State::Preparing(task) => task.deadline(),
             State::Clearing(clearing) => clearing.0.deadline(),
             State::Running { up: Up::Awaited(awaiting), .. } => Some(awaiting.deadline()),
@@ -418,10 +417,10 @@ impl Service {
             State::Backoff { until } if *until <= now => self.begin_life(now, actions),
             State::Stopping(halt) => {
                 halt.expire(now, actions);
-                self.overran |= halt.ending.killed() && halt.is_ordered();
+                self.overran |= halt.killed() && halt.is_ordered();
             }
             State::Adopting(adopting) => {
-                let step = adopting.proxy.expire(now);
+                let step = adopting.expire(now);
                 self.follow(step, now, actions);
             }
             State::Preparing(task) => task.expire(now, actions),

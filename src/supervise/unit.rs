@@ -150,7 +150,7 @@ impl Unit {
     /// The groups that are awaited, when they may have been emptied by an orphan's end.
     pub(super) fn awaited_groups(&self) -> Vec<(Life, Pid)> {
         match self {
-            Unit::Service(service) => service.awaited_group().into_iter().collect(),
+            Unit::Service(service) => service.awaited_groups(),
             Unit::Job(job) => job.awaited_groups().collect(),
             Unit::Main(main) => main.awaited_group().into_iter().collect(),
             Unit::Gone => Vec::new(),

@@ -66,6 +66,8 @@ struct Process {
     group: Pid,
     began: Mono,
     stopping: bool,
+    /// Dead, and this one's to reap.
+    zombie_of: Option<Pid>,
 }
 
 /// A probe under way: when it is answered, and for whom.
@@ -240,6 +242,13 @@ impl World {
             self.happen(Event::OrphanReaped);
             return self.tell_childless();
         }
+        // What it hasn't reaped is ours to reap.
+        let orphans: Vec<Pid> =
+            self.processes.iter().filter(|(_, p)| p.zombie_of == Some(pid)).map(|(orphan, _)| *orphan).collect();
+        for orphan in orphans {
+            self.processes.remove(&orphan);
+            self.happen(Event::OrphanReaped);
+        }
         let (unit, life) = (process.unit, process.life);
         if process.part == Part::Program && exit == Exit::Code(0) {
             self.completed.insert(unit);
@@ -265,6 +274,60 @@ impl World {
         let group = Some(child.group);
         self.happen(Event::Notified { unit: UnitId(unit), life, message: Message::MainPid { pid, group } });
         Some(pid)
+    }
+
+    /// A unit's daemon appears, in a group of its own, with a child if the unit's processes leave one, and is adopted.
+    pub fn fork(&mut self, unit: u32) {
+        let unit = UnitId(unit);
+        let life = self.supervisor.unit(unit).and_then(Unit::service).unwrap().life;
+        let (pid, began) = (self.new_pid(), self.now.mono);
+        let process = |main| Process {
+            unit,
+            life,
+            main,
+            part: Part::Program,
+            group: pid,
+            began,
+            stopping: false,
+            zombie_of: None,
+        };
+        self.processes.insert(pid, process(true));
+        if self.manners.get(&unit).is_some_and(|manner| manner.leaves) {
+            let child = self.new_pid();
+            self.processes.insert(child, process(false));
+        }
+        self.happen(Event::Adopted { unit, life, pid, group: Some(pid) });
+    }
+
+    /// The latest of a unit's main processes.
+    fn daemon(&self, unit: u32) -> Option<(Pid, Life)> {
+        let mut all = self.processes.iter().rev();
+        all.find(|(_, p)| p.main && p.unit == UnitId(unit)).map(|(pid, process)| (*pid, process.life))
+    }
+
+    /// A unit's daemon has ended as the child of its starter, which leaves it unreaped until it ends itself.
+    pub fn lose_daemon(&mut self, unit: u32) {
+        let (pid, life) = self.daemon(unit).unwrap();
+        self.ends.retain(|(_, other, _)| *other != pid);
+        let starter = self.pid(unit).unwrap();
+        let zombie = self.processes.get_mut(&pid).unwrap();
+        (zombie.main, zombie.zombie_of) = (false, Some(starter));
+        let unit = UnitId(unit);
+        self.happen(Event::Exited { unit, life, pid, exit: None, group_lives: true, lingering: true });
+    }
+
+    /// A unit's daemon ends with 0, and leaves its child.
+    pub fn hand_over(&mut self, unit: u32) {
+        let (pid, _) = self.daemon(unit).unwrap();
+        self.end_lingering(pid, Exit::Code(0));
+    }
+
+    /// Ends it, with somebody left who may be its successor.
+    pub fn end_lingering(&mut self, pid: Pid, exit: Exit) {
+        let process = self.processes.remove(&pid).unwrap();
+        let (unit, life) = (process.unit, process.life);
+        let group_lives = !self.group(self.supervisor.group_of(unit, pid)).is_empty();
+        self.happen(Event::Exited { unit, life, pid, exit: Some(exit), group_lives, lingering: true });
     }
 
     fn tell_childless(&mut self) {
@@ -299,7 +362,7 @@ impl World {
         let exit = Exit::Signal { signal, core: false };
         let manner = self.manners.get(&process.unit).copied().unwrap_or_default();
         match (signal, manner.obeys) {
-            (_, _) if manner.undying => {}
+            (_, _) if manner.undying || process.zombie_of.is_some() => {}
             (Signal::KILL, _) => self.ends.push((self.now.mono, pid, exit)),
             (_, Some(after)) if !process.stopping => {
                 process.stopping = true;
@@ -348,6 +411,7 @@ impl World {
                 self.note(words.text);
                 self.left = Some(status);
             }
+            Action::Sweep { unit, life, .. } => events.push(Event::Swept { unit, life, left: 0, unseen: false }),
             Action::WatchPidFile { .. } | Action::ForgetPidFile { .. } => {}
             Action::Probe { unit, life, purpose, timeout } => {
                 let manner = self.manners.get(&unit).copied().unwrap_or_default();
@@ -407,7 +471,7 @@ impl World {
         }
         let pid = self.new_pid();
         let began = self.now.mono;
-        let process = |main| Process { unit, life, main, part, group: pid, began, stopping: false };
+        let process = |main| Process { unit, life, main, part, group: pid, began, stopping: false, zombie_of: None };
         self.processes.insert(pid, process(true));
         let ends = if part == Part::Program { manner.ends } else { Some(manner.hooks) };
         if let Some((after, exit)) = ends {

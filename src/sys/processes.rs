@@ -3,6 +3,7 @@
 //! Unsafe: real-time signals, which rustix takes by number only.
 #![allow(unsafe_code)]
 
+use super::files;
 use crate::model::process::{Facts, StartTime};
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
@@ -63,6 +64,21 @@ pub fn is_thread(pid: Pid) -> bool {
     let status = std::fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
     let process = status.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"Tgid:\t"));
     process.is_some_and(|process| process != pid.to_string().as_bytes())
+}
+
+/// Hardly any process is begun with more: an eighth of the usual stack.
+const MOST_ENVIRON: u64 = 1 << 20;
+
+/// The environment that a process was begun with, its variables ended by zeroes; that of one on its way out is empty.
+/// `None`: it is another user's and we haven't CAP_SYS_PTRACE, or isn't to be had for another reason.
+pub fn environ(pid: Pid) -> Option<Vec<u8>> {
+    files::read(format!("/proc/{pid}/environ").as_ref(), MOST_ENVIRON).ok()
+}
+
+/// A variable's value in such an environment.
+pub fn variable<'a>(environ: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let value = |line: &'a [u8]| line.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
+    environ.split(|b| *b == 0).find_map(value)
 }
 
 /// A chain of parents is followed no further than this.

@@ -243,8 +243,11 @@ fn what_could_not_be_started_now_is_a_warning() {
         ("g", "command: [ sh ], environ: { PATH: /nowhere }"),
         ("h", "command: [ ./plain/x ]"),
         ("i", "command: [ sh ], environ: { PATH: LONG }"),
-        ("j", "command: [ sh ], environ: { PATH: 'LONG:/usr/bin:/bin' }"),
-        ("k", "command: [ sh ]"),
+        ("j", "command: [ sh ], pidfile: /dev/null"),
+        ("k", "command: [ sh ], pidfile: /"),
+        ("l", "command: [ sh ], environ: { PATH: 'LONG:/usr/bin:/bin' }"),
+        ("m", "command: [ sh ]"),
+        ("n", "command: [ sh ], pidfile: plain"),
     ];
     let units = keys.map(|(name, keys)| format!("  {name}: {{ working_dir: {}, {keys} }}\n", dir.path()));
     let column = 23 + dir.path().len();
@@ -262,6 +265,8 @@ fn what_could_not_be_started_now_is_a_warning() {
         "g': cannot execute 'sh': no such file or directory (searched in PATH)",
         "h': cannot execute './plain/x': not a directory",
         "i': cannot execute 'sh': no such file or directory (searched in PATH)",
+        "j': the pid file '/dev/null' is a device, not a regular file",
+        "k': the pid file '/' is a directory, not a regular file",
     ];
     let expected: Vec<String> =
         (2..).zip(expected).map(|(line, text)| format!("{line}:{column}: warning: service '{text}")).collect();

@@ -16,6 +16,7 @@ mod world;
 mod bare;
 mod children;
 mod cron;
+mod daemon_ends;
 mod daemons;
 mod jobs;
 mod log;

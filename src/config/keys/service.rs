@@ -114,7 +114,7 @@ pub const SERVICE: &[Key<Unit>] = &[
         name: "pidfile",
         kind: "path",
         default: "none",
-        meaning: "the command forks into the background and writes this file",
+        meaning: "the command forks into the background and writes this file, one of its own; a relative path counts from wingmate's own directory, not from working_dir",
         read: |field, unit| unit.pidfile = field.word("a path").map(PathBuf::from),
     },
     key! {

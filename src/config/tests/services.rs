@@ -283,3 +283,32 @@ fn what_is_wrong_with_copies_is_told_once() {
     ];
     assert_told(|text| of_yaml(text), table);
 }
+
+#[test]
+fn two_daemons_have_two_pid_files() {
+    let unit = |name: &str, path: &str| format!("  {name}:\n    command: x\n    pidfile: {path}\n");
+    let table = [
+        (
+            unit("a", "/run/d.pid") + &unit("b", "/run/d.pid"),
+            vec!["w.yaml:7:5: this 'pidfile' is another service's already (w.yaml:4:5)"],
+        ),
+        (
+            unit("a", "run/d.pid") + &unit("b", "./run//d.pid"),
+            vec!["w.yaml:7:5: this 'pidfile' is another service's already (w.yaml:4:5)"],
+        ),
+        (
+            unit("a", "/run/d.pid") + "    instances: 3\n",
+            vec!["w.yaml:4:5: all instances would write this 'pidfile': it needs an '{instance}' (w.yaml:5:5)"],
+        ),
+        (unit("a", "'/run/d{instance}.pid'") + "    instances: 3\n" + &unit("b", "/run/d.pid"), vec![]),
+        (
+            unit("a", "'/run/d{instance}.pid'") + "    instances: 3\n" + &unit("b", "/run/d2.pid"),
+            vec!["w.yaml:8:5: this 'pidfile' is another service's already (w.yaml:4:5)"],
+        ),
+        (unit("a", "/run/d.pid") + "    instances: 1\n", vec![]),
+    ];
+    for (text, expected) in table {
+        let told = told(&of_yaml(format!("service:\n{text}")));
+        assert_eq!(told, expected, "{text}");
+    }
+}
