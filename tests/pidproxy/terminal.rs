@@ -142,3 +142,20 @@ fn where_no_shell_waits_a_terminals_stop_is_unheard() {
     proxy.line("a word");
     assert_eq!(proxy.wait(), 6, "{}", proxy.messages());
 }
+
+/// Nor does it let a starter go on again and again that wants the terminal while others have it: that one's time runs.
+#[test]
+fn where_no_shell_waits_nobody_stops_for_the_terminal() {
+    let world = World::new();
+    let terminal = Terminal::new();
+    let in_front = "set -m; sh -c 'echo $$; cat $D/life'; :";
+    let script = format!("echo starter $$; sh -c \"{}\" & wait", in_front.replace('$', "\\$"));
+    let mut command = world.command(&world.path("a.pid"), &["--start-timeout", "2s"], &script);
+    let mut proxy = world.launch_on(terminal.give(&mut command));
+    let [starter] = pids(&proxy.line("starter"));
+    let other = Pid::from_raw(proxy.line("who is in front").parse().unwrap()).unwrap();
+    terminal.await_foreground(other);
+    kill_process(starter, Signal::TTIN).unwrap();
+    assert_eq!(proxy.wait(), 1);
+    assert!(proxy.messages().contains("named no daemon within 2s"), "{}", proxy.messages());
+}
