@@ -23,6 +23,11 @@ pub fn kill_group(group: Pid, signal: Signal) -> Result<()> {
     process::kill_process_group(raw(group), number(signal))
 }
 
+/// Sends a signal to every process of our own group, us included.
+pub fn kill_own_group(signal: Signal) -> Result<()> {
+    process::kill_current_process_group(number(signal))
+}
+
 /// This process gets `signal` when its parent (the thread that made it) ends (prctl(2), PR_SET_PDEATHSIG).
 pub fn when_the_parent_ends(signal: Signal) -> Result<()> {
     process::set_parent_process_death_signal(Some(number(signal)))
@@ -120,7 +125,7 @@ pub fn descendants(ancestor: Pid) -> Vec<Facts> {
 }
 
 /// Every process that `/proc` shows.
-fn all() -> Vec<Facts> {
+pub(super) fn all() -> Vec<Facts> {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return Vec::new();
     };

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::processes;
+use crate::model::process::Facts;
 use crate::model::unit::Pid;
 use rustix::process::getpid;
 
@@ -52,4 +53,16 @@ pub(super) fn is_orphaned() -> bool {
     let (its_session, its_group) = unsafe { (libc::getsid(parent.raw()), libc::getpgid(parent.raw())) };
     let (session, group) = (session().map_or(0, Pid::raw), group().map_or(0, Pid::raw));
     its_session != session || its_group == group
+}
+
+/// The same by the parents of all of the group: a script or another part of a pipeline may be the one that counts.
+pub fn group_is_orphaned() -> bool {
+    if !is_orphaned() {
+        return false;
+    }
+    let (Some(session), Some(group)) = (session(), group()) else { return true };
+    let all = processes::all();
+    let (inside, others): (Vec<&Facts>, Vec<&Facts>) = all.iter().partition(|one| one.group == Some(group));
+    let continues = |parent: Pid| others.iter().any(|one| one.pid == parent && one.session == Some(session));
+    !inside.iter().any(|one| !one.dead && one.parent.is_some_and(continues))
 }
