@@ -310,9 +310,14 @@ fn no_value(option: &str, value: &OsStr) -> String {
     format!("option '{option}' takes no value: '{}'", value.to_string_lossy())
 }
 
-/// Says what went wrong, signed with the applet's name, on one line whatever names are in it.
+/// Says what went wrong.
 pub fn fail(applet: &Applet, text: &str) {
-    stdio::err(&format!("{}: {}\n", applet.signature(), printable(text)));
+    stdio::err(&signed(applet, text));
+}
+
+/// A message, signed with the applet's name, on one line whatever names are in it.
+pub fn signed(applet: &Applet, text: &str) -> String {
+    format!("{}: {}\n", applet.signature(), printable(text))
 }
 
 /// Says what is wrong with the command line; the status to leave with.

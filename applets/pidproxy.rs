@@ -1,6 +1,6 @@
 //! `wmpidproxy --pid-file PATH -- PROGRAM [ARG…]`: stand in the foreground for a daemon that forks.
 
-use crate::applet::{Applet, Line, Operands, Opt, fail, wrong_usage};
+use crate::applet::{Applet, Line, Operands, Opt, signed, wrong_usage};
 use std::time::Duration;
 use wingmate::model::moment::parse_duration;
 use wingmate::model::service::PIDFILE_TIMEOUT;
@@ -62,7 +62,10 @@ pub static APPLET: Applet = Applet {
     ],
     operands: Operands::AfterDashes,
     statuses: &[
-        ("N", "the daemon's own; 128+N if signal N ended it; or the program's, if that failed"),
+        (
+            "N",
+            "the daemon's own; 128+N if signal N ended it; or the program's, if that failed or its start was stopped",
+        ),
         ("0", "the daemon, whose status another process has, ended after TERM, INT or QUIT"),
         ("1", "no daemon in time, or none left; or only another process has its status"),
         ("2", "wrong usage"),
@@ -73,25 +76,21 @@ pub static APPLET: Applet = Applet {
 };
 
 fn run(line: &Line) -> u8 {
-    let order = match order(line) {
-        Ok(order) => order,
-        Err(text) => return wrong_usage(&APPLET, &text),
-    };
-    match proxy::run(&order, &|text| fail(&APPLET, text)) {
-        Ok(status) => status,
-        Err(error) => {
-            fail(&APPLET, &error.to_string());
-            error.status()
-        }
+    match order(line) {
+        Ok(order) => proxy::run(&order, &|text| signed(&APPLET, text)),
+        Err(text) => wrong_usage(&APPLET, &text),
     }
 }
 
 pub fn order(line: &Line) -> Result<Order, String> {
-    let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?.into();
+    let pid_file = line.value("pid-file").ok_or("--pid-file PATH is missing")?;
+    if pid_file.is_empty() {
+        return Err("--pid-file: the path is empty".into());
+    }
     let timeout: Option<Duration> = line.parsed("start-timeout", parse_duration)?;
     let command = line.command().ok_or("there is no program to start; it goes behind '--'")?.to_vec();
     Ok(Order {
-        pid_file,
+        pid_file: pid_file.into(),
         start_timeout: timeout.unwrap_or(PIDFILE_TIMEOUT),
         stop_signal: signal(line, "stop-signal")?.unwrap_or(Signal::TERM),
         stop_timeout: line.parsed("stop-timeout", parse_duration)?,

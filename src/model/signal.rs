@@ -70,6 +70,8 @@ impl Signal {
         CONT = 18,
         STOP = 19,
         TSTP = 20,
+        TTIN = 21,
+        TTOU = 22,
         WINCH = 28
     );
     /// `SIGRTMIN+3`, by which systemd-style managers ask a container's init to halt.

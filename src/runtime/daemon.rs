@@ -42,6 +42,11 @@ impl Daemon {
         self.held.has_ended()
     }
 
+    /// Whether it has ended and nobody has its status yet: its parent may take it, or leave it to us.
+    pub fn is_unreaped(&self) -> bool {
+        facts(self.held.pid()).is_some_and(|facts| facts.start == self.held.start() && facts.dead)
+    }
+
     /// The process group that it is in, dead or alive: it itself, and nobody who has its number by now.
     pub fn group(&self) -> Option<Pid> {
         facts(self.held.pid()).filter(|facts| facts.start == self.held.start())?.group

@@ -4,16 +4,19 @@
 //! - The starter leads a process group of its own, so that a terminal's ^C comes to one of us and not to both. If
 //!   we are the terminal's foreground group the starter becomes that (it may ask for a passphrase, and a ^C is then
 //!   its own); we are it again when the starter has gone, and a ^C is forwarded like any INT.
+//!   While it has the terminal a ^Z is for both (`pausing`).
 //! - A signal that comes before there is a daemon is kept for it; TERM, INT and QUIT then stop the start: the
 //!   starter and all that it has begun get what the daemon would get, and SIGKILL later (`clearing`). With a daemon
 //!   every signal that is passed on (`passing`) is the daemon's alone, and only its end is ours.
-//! - What a failed start left is stopped the same way. What an adopted daemon leaves is not ours to stop (sshd's
-//!   sessions outlive it).
+//! - What a failed start left is stopped the same way, and so is a starter that outlives its daemon. What an adopted
+//!   daemon leaves is not ours to stop (sshd's sessions outlive it).
 //! - As the child subreaper we inherit whatever the daemon orphans: reaped, and otherwise ignored.
 
 mod clearing;
 mod order;
 mod passing;
+mod pausing;
+mod voice;
 
 pub use order::{Order, ProxyError};
 
@@ -23,12 +26,12 @@ use crate::launch::accounts::Accounts;
 use crate::launch::plan::{Context, Plan, PlanError};
 use crate::model::command::{ProcessSpec, Session};
 use crate::model::exit::Exit;
-use crate::model::moment::Mono;
+use crate::model::moment::{Mono, Spoken};
 use crate::model::process::StartTime;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use crate::supervise::adoption::{Claim, Refusal, Unfit, begun_since};
-use crate::supervise::proxy::{Ending, Event, Proxy, Step};
+use crate::supervise::proxy::{Ending, Event, HAND_OVER, Proxy, Step};
 use crate::supervise::sweep::Sweep;
 use crate::sys::clock::mono;
 use crate::sys::descriptors::{self, Descriptors};
@@ -37,14 +40,28 @@ use crate::sys::processes;
 use crate::sys::reap::{self, Peek};
 use crate::sys::signals::{self, Signals};
 use crate::sys::{identity, init, spawn, terminal};
+use std::time::Duration;
+use voice::Voice;
 
 const SIGNALS: Token = Token(0);
 const FILE: Token = Token(1);
 const DAEMON: Token = Token(2);
 
-/// Runs the program and stands in for its daemon; gives the status to leave with. `say` gets what a user should
-/// know meanwhile. Takes over this process's signals and children.
-pub fn run(order: &Order, say: &dyn Fn(&str)) -> Result<u8, ProxyError> {
+/// How many of the dead are buried before anything else is looked at: a chain of hand-overs, or a daemon that orphans
+/// many, may leave them as fast as they are buried.
+const TURN: u32 = 16;
+
+/// Runs the program and stands in for its daemon; gives the status to leave with. `sign` makes a line of what a user
+/// should know meanwhile, or at the end. Takes over this process's signals and children.
+pub fn run(order: &Order, sign: &dyn Fn(&str) -> String) -> u8 {
+    let mut voice = Voice::new(sign);
+    stand_in(order, &mut voice).unwrap_or_else(|error| {
+        voice.say(&error.to_string());
+        error.status()
+    })
+}
+
+fn stand_in(order: &Order, voice: &mut Voice<'_>) -> Result<u8, ProxyError> {
     let system = |what| move |errno| ProxyError::System { what, errno };
     let file = PidFile::new(&order.pid_file)?;
     signals::block_all().map_err(system("block signals"))?;
@@ -59,7 +76,7 @@ pub fn run(order: &Order, say: &dyn Fn(&str)) -> Result<u8, ProxyError> {
         }
     };
     let starter = spawn::spawn(&plan(order)?, &Descriptors::default()).map_err(ProxyError::Launch)?;
-    Loop::new(order, say, file, poller, older, starter).run(&signals)
+    Loop::new(order, voice, file, poller, older, starter).run(&signals)
 }
 
 fn plan(order: &Order) -> Result<Plan, PlanError> {
@@ -77,9 +94,9 @@ fn plan(order: &Order) -> Result<Plan, PlanError> {
     Plan::new(&spec, &context)
 }
 
-struct Loop<'a> {
+struct Loop<'a, 's> {
     order: &'a Order,
-    say: &'a dyn Fn(&str),
+    voice: &'a mut Voice<'s>,
     poller: Poller,
     file: PidFile,
     machine: Proxy,
@@ -99,26 +116,28 @@ struct Loop<'a> {
     stop_by: Option<Mono>,
     /// The daemon has had it.
     killed: bool,
+    /// There may be more dead children.
+    unburied: bool,
     sweep: Option<Sweep>,
     /// How it ends, when nothing is left to be swept.
     outcome: Option<Result<u8, ProxyError>>,
 }
 
-impl<'a> Loop<'a> {
+impl<'a, 's> Loop<'a, 's> {
     fn new(
         order: &'a Order,
-        say: &'a dyn Fn(&str),
+        voice: &'a mut Voice<'s>,
         file: PidFile,
         poller: Poller,
         older: Vec<Pid>,
         starter: Pid,
-    ) -> Loop<'a> {
+    ) -> Loop<'a, 's> {
         let now = mono();
         // The starter isn't reaped yet, so it is there; if it can't be seen, nobody is fit.
         let since = processes::facts(starter).map_or(StartTime(u64::MAX), |facts| facts.start);
         let mut it = Loop {
             order,
-            say,
+            voice,
             poller,
             file,
             machine: Proxy::new(starter, now + order.start_timeout),
@@ -132,6 +151,7 @@ impl<'a> Loop<'a> {
             stopping: false,
             stop_by: None,
             killed: false,
+            unburied: false,
             sweep: None,
             outcome: None,
         };
@@ -148,7 +168,10 @@ impl<'a> Loop<'a> {
                     return outcome;
                 }
             }
-            let timeout = self.deadline().map(|at| at.since(mono()));
+            let timeout = match self.unburied {
+                true => Some(Duration::ZERO),
+                false => self.deadline().map(|at| at.since(mono())),
+            };
             self.poller.wait(timeout, &mut ready).map_err(|errno| ProxyError::System { what: "wait", errno })?;
             let now = mono();
             for ready in &ready {
@@ -159,7 +182,11 @@ impl<'a> Loop<'a> {
                 }
             }
             self.take_signals(signals, now);
+            if self.unburied {
+                self.take_children(now);
+            }
             self.expire(now);
+            self.voice.go_on();
         }
     }
 
@@ -178,6 +205,9 @@ impl<'a> Loop<'a> {
             self.look_at_daemon(now);
         }
         let step = self.machine.expire(now);
+        if step == Step::Ended(Ending::Daemon(Some(Exit::Code(0)))) {
+            self.tell_what_is_left();
+        }
         self.act(step, now);
         if due(self.kill_deadline()) {
             self.kill();
@@ -195,9 +225,16 @@ impl<'a> Loop<'a> {
 
     // Children.
 
-    fn take_children(&mut self, now: Mono) {
-        while let Peek::Dead(pid, _) = reap::peek() {
+    fn take_children(&mut self, mut now: Mono) {
+        self.unburied = false;
+        for turn in 1.. {
+            let Peek::Dead(pid, _) = reap::peek() else { break };
             self.bury(pid, now);
+            now = mono();
+            if turn == TURN {
+                self.unburied = true;
+                return;
+            }
         }
         self.look_if_awaited(now);
         if self.machine.awaits() && !self.has_left() {
@@ -235,20 +272,28 @@ impl<'a> Loop<'a> {
         let Some(daemon) = &mut self.daemon else { return };
         if daemon.has_ended(now) {
             let pid = daemon.pid();
-            let exit = reap::reap(pid);
-            self.ended(pid, exit, now);
+            let unreaped = daemon.is_unreaped();
+            match reap::reap(pid) {
+                None if unreaped && self.machine.starter().is_none() => self.lose(pid, Event::Unreaped(pid), now),
+                exit => self.ended(pid, exit, now),
+            }
         }
     }
 
     fn ended(&mut self, pid: Pid, exit: Option<Exit>, now: Mono) {
+        let known = [self.machine.starter(), self.machine.daemon(), self.machine.unreaped()];
+        // An orphan's end, of which a busy daemon has many, isn't worth a look at every process.
+        let lingering = known.contains(&Some(pid)) && self.has_left();
+        self.lose(pid, Event::Exited { pid, exit, lingering }, now);
+    }
+
+    /// If this was the daemon there is none by now.
+    fn lose(&mut self, pid: Pid, event: Event, now: Mono) {
         if self.daemon.take_if(|daemon| daemon.pid() == pid).is_some() && self.stopping {
             // Whoever is found to have taken its place has to stop as well.
             self.kept = vec![Signal::TERM];
         }
-        let known = [self.machine.starter(), self.machine.daemon(), self.machine.unreaped()];
-        // An orphan's end, of which a busy daemon has many, isn't worth a look at every process.
-        let lingering = known.contains(&Some(pid)) && self.has_left();
-        let step = self.machine.handle(Event::Exited { pid, exit, lingering }, now);
+        let step = self.machine.handle(event, now);
         self.act(step, now);
     }
 
@@ -263,12 +308,23 @@ impl<'a> Loop<'a> {
     }
 
     /// An end that nobody asked for is told.
-    fn tell_end(&self, exit: Option<Exit>) {
+    fn tell_end(&mut self, exit: Option<Exit>) {
         match exit {
             _ if self.asked => {}
             Some(Exit::Code(0)) => {}
-            Some(exit) => (self.say)(&format!("the daemon {exit}")),
-            None => (self.say)("the daemon has ended, and its parent, another process, knows how"),
+            Some(exit) => self.voice.say(&format!("the daemon {exit}")),
+            None => self.voice.say("the daemon has ended, and its parent, another process, knows how"),
+        }
+    }
+
+    /// A successor was awaited in vain: what it might have been, and isn't stopped, is told.
+    fn tell_what_is_left(&mut self) {
+        let starter = self.machine.starter();
+        let left = begun_since(&processes::children(self.us), &self.claim());
+        if !self.asked && left.iter().any(|facts| !facts.dead && Some(facts.pid) != starter) {
+            let (time, path, refusal) = (Spoken(HAND_OVER), self.file.path().display(), self.file.refusal());
+            let why = format!("nothing took its place within {time}; pid file '{path}': {refusal}");
+            self.voice.say(&format!("the daemon exited with 0, what it left goes on, and {why}"));
         }
     }
 
@@ -291,6 +347,9 @@ impl<'a> Loop<'a> {
             let step = self.machine.handle(Event::Candidate(daemon.pid()), now);
             self.daemon = Some(daemon);
             self.killed = false;
+            self.act(step, now);
+        } else if let Refusal::Unfit(pid, Unfit::Gone | Unfit::Dead) = *self.file.refusal() {
+            let step = self.machine.handle(Event::Passed(pid), now);
             self.act(step, now);
         }
     }
@@ -335,6 +394,8 @@ impl<'a> Loop<'a> {
         self.outcome = Some(outcome);
         if matches!(ending, Ending::StarterFailed(_) | Ending::TimedOut) {
             self.begin_sweep(self.order.stop_signal, now);
+        } else if let Some(starter) = self.machine.starter() {
+            self.part_with(starter, now);
         }
     }
 

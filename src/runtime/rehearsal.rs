@@ -8,6 +8,7 @@ use crate::launch::environment::{Lent, for_units};
 use crate::launch::plan::{Context, Ids, Plan};
 use crate::model::command::{Identity, ProcessSpec, Secret};
 use crate::model::service::{Hook, Probe, ReadyKind, ServiceSpec};
+use crate::sys::exec::goes_on;
 use crate::sys::fault::{Cause, Fault, interpreter, reason_of};
 use crate::sys::{environment, files, identity};
 use rustix::io::Errno;
@@ -115,19 +116,22 @@ impl Default for Rehearsal {
 
 /// The search of `sys::exec`, with a look where that one executes.
 fn program(plan: &Plan, directory: &Path) -> Option<Fault> {
-    let mut denied = None;
+    let (mut denied, mut hidden) = (None, false);
     for candidate in plan.candidates.iter() {
         let path = path_of(candidate);
-        match look(&directory.join(&path)) {
+        let whole = directory.join(&path);
+        match look(&whole) {
             Ok(()) => return None,
-            Err((Errno::NOENT | Errno::NOTDIR, Cause::Plain)) => {}
+            Err((Errno::ACCESS, _)) if plan.searched && fs::metadata(whole).is_err() => hidden = true,
             Err((errno @ Errno::ACCESS, cause)) => denied = denied.or(Some(Fault::Exec { path, errno, cause })),
+            Err((errno, Cause::Plain)) if goes_on(errno, plan.searched) => {}
             Err((errno, cause)) => return Some(Fault::Exec { path, errno, cause }),
         }
     }
     denied.or_else(|| {
         let tried = plan.candidates.first().map(path_of).unwrap_or_default();
         let (path, cause) = match plan.searched {
+            true if hidden => (tried.file_name().unwrap_or_default().into(), Cause::SearchedInPart),
             true => (tried.file_name().unwrap_or_default().into(), Cause::Searched),
             false => (tried, Cause::Plain),
         };

@@ -31,8 +31,10 @@ pub enum Refusal {
     Unreadable(String),
     /// A directory, fifo, socket or device.
     NotRegular(&'static str),
-    /// Nothing, or blanks, in the first line.
+    /// Nothing, or blanks.
     Empty,
+    /// Nothing, or blanks, in the first line; others are there.
+    Blank,
     /// The first line is something else; cut short, and printable.
     NotPid(String),
     /// It names this one, which won't do.
@@ -67,7 +69,7 @@ const QUOTED: usize = 40;
 pub fn pid_in(content: &[u8]) -> Result<Pid, Refusal> {
     let line = content.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
     if line.is_empty() {
-        return Err(Refusal::Empty);
+        return Err(if content.trim_ascii().is_empty() { Refusal::Empty } else { Refusal::Blank });
     }
     let digits = line.iter().all(u8::is_ascii_digit);
     let number = std::str::from_utf8(line).ok().filter(|_| digits).and_then(|text| text.parse().ok());
@@ -126,6 +128,7 @@ impl fmt::Display for Refusal {
             Refusal::Unreadable(reason) => write!(f, "it cannot be read: {reason}"),
             Refusal::NotRegular(kind) => write!(f, "it is {kind}, not a regular file"),
             Refusal::Empty => f.write_str("it is empty"),
+            Refusal::Blank => f.write_str("its first line is empty"),
             Refusal::NotPid(line) => write!(f, "it says '{line}', which is no process id"),
             Refusal::Unfit(pid, why) => write!(f, "it says {pid}, {why}"),
         }
@@ -178,9 +181,10 @@ mod tests {
         for content in ["123", "123\n", " 123 \n", "\t123\r\n", "123\n/var/lib/postgresql\n5432\n", "0123\n"] {
             assert_eq!(pid_in(content.as_bytes()), Ok(pid(123)), "{content:?}");
         }
-        for content in ["", "\n", "  ", " \n123\n"] {
+        for content in ["", "\n", "  ", " \n\t\n"] {
             assert_eq!(pid_in(content.as_bytes()), Err(Refusal::Empty), "{content:?}");
         }
+        assert_eq!(pid_in(b" \n123\n"), Err(Refusal::Blank));
         for content in ["-1", "0", "+5", "12x", "1 2", "99999999999", "0x10", "1.5", "١"] {
             assert_eq!(pid_in(content.as_bytes()), Err(Refusal::NotPid(content.into())), "{content:?}");
         }

@@ -7,7 +7,8 @@
 //!
 //! **States.**
 //! - `Starting{until}`: the starter runs, no daemon is known. The pid file is watched.
-//! - `Awaiting{until}`: the starter has gone with 0, the daemon is still to be named. The pid file is watched.
+//! - `Awaiting{until, own}`: the starter has gone with 0, the daemon is still to be named. The pid file is watched.
+//!   `own`: the starter had named itself, and this is how it ended.
 //! - `Adopted{daemon}`: a daemon is known. It may be the starter itself, if the file says so while that lives; the
 //!   starter may also still be there beside it. Nothing is watched but the two.
 //! - `HandOver{until, daemon, exit}`: the daemon has ended with `exit`, a successor may be named. The pid file is watched.
@@ -16,15 +17,20 @@
 //!
 //! **Who wins.**
 //! - A fit candidate is adopted at once, also while the starter runs: from then on signals have somewhere to go.
-//!   The starter may name itself; if that was premature (it forks afterwards), its end with 0 is a hand-over.
+//! - The starter may name itself, and is the daemon as long as it stays. If it ends with 0 within the start's time,
+//!   unasked, while something is left, it didn't stay: that was no daemon, and the start goes on to its own time for
+//!   whoever corrects the file. If nothing is left, its own end was the daemon's. Later, or after it was asked to end
+//!   (`Asked`), its end with 0 is a hand-over like any daemon's.
 //! - The starter's failure is the start's, whenever it comes: it ends the matter even when a daemon was adopted
 //!   (which its owner then stops with all that the starter left). Not so while stopping: there the daemon counts.
 //! - A daemon that ended with 0 and left a living process may be handing over (sshd on HUP, nginx on an upgrade):
-//!   a successor has [`HAND_OVER`]. Any other end is the end at once. So is any end while stopping, unless the pid
+//!   a successor has [`HAND_OVER`], and so has the next after each that went before it could be adopted (`Passed`): a
+//!   chain may be long. Any other end is the end at once. So is any end while stopping, unless the pid
 //!   file names a successor already: that one is to be stopped too.
 //! - A daemon that ended as the child of a starter that lives has its status there. The starter passes it on, or
 //!   leaves the dead daemon to us when it goes itself: it gets the time of a hand-over for that, and [`PARTING`]
-//!   while stopping. The daemon's own status, if it comes (`unreaped`), beats the starter's.
+//!   while stopping. The daemon's own status, if it comes (`unreaped`), beats the starter's. Any other parent has
+//!   [`PARTING`] to leave it to us: one that forked and is slow to go.
 //! - When nothing is left alive (`Alone`), nobody is awaited any longer than that.
 //! - `Stopping` in a hand-over: the successor may come yet and must be stopped too, so it is still awaited;
 //!   `Adopted` then tells the owner whom to signal.
@@ -37,8 +43,8 @@ use std::time::Duration;
 /// How long a daemon that ended with 0 may take to be succeeded (spec/pidproxy.md).
 pub const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// How long a starter may outlive a daemon whose status it has, when both were to stop: a matter of scheduling for
-/// one that is on its way out, and not a delay that counts in a shutdown for one that isn't.
+/// How long a starter may outlive a daemon whose status it has, when both were to stop, and any other parent: a matter
+/// of scheduling for one that is on its way out, and not a delay that counts in a shutdown for one that isn't.
 pub const PARTING: Duration = Duration::from_millis(500);
 
 /// What happened.
@@ -46,11 +52,17 @@ pub const PARTING: Duration = Duration::from_millis(500);
 pub enum Event {
     /// The pid file names this process, it was judged fit and is held on to.
     Candidate(Pid),
+    /// The pid file names this process, which has ended already.
+    Passed(Pid),
     /// The starter, the daemon or some other process has ended. `exit`: unknown if it wasn't our child.
     /// `lingering`: a process that it may have left behind lives (true when that can't be told).
     Exited { pid: Pid, exit: Option<Exit>, lingering: bool },
+    /// The daemon has ended as the child of a process that hasn't taken its status yet, and may leave it to us.
+    Unreaped(Pid),
     /// Nothing that the starter began is alive any more.
     Alone,
+    /// The daemon was asked to end or to hand over: what it does from now on is no part of the start.
+    Asked,
     /// The owner is stopping it.
     Stopping,
 }
@@ -89,13 +101,17 @@ pub struct Proxy {
     state: State,
     /// While it lives.
     starter: Option<Pid>,
+    /// Until then the starter may name itself and yet go.
+    start: Option<Mono>,
+    /// Who was last seen to have come and gone.
+    passed: Option<Pid>,
     stopping: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Starting { until: Mono },
-    Awaiting { until: Mono },
+    Awaiting { until: Mono, own: Option<Exit> },
     Adopted { daemon: Pid },
     HandOver { until: Mono, daemon: Pid, exit: Option<Exit> },
     Stopping,
@@ -105,7 +121,13 @@ enum State {
 impl Proxy {
     /// The starter was started; a daemon must be named by `until`.
     pub fn new(starter: Pid, until: Mono) -> Proxy {
-        Proxy { state: State::Starting { until }, starter: Some(starter), stopping: false }
+        Proxy {
+            state: State::Starting { until },
+            starter: Some(starter),
+            start: Some(until),
+            passed: None,
+            stopping: false,
+        }
     }
 
     /// The starter, while it lives.
@@ -145,15 +167,26 @@ impl Proxy {
     /// When [`Proxy::expire`] is due.
     pub fn deadline(&self) -> Option<Mono> {
         match self.state {
-            State::Starting { until } | State::Awaiting { until } | State::HandOver { until, .. } => Some(until),
+            State::Starting { until } | State::Awaiting { until, .. } | State::HandOver { until, .. } => Some(until),
             State::Adopted { .. } | State::Stopping | State::Ended => None,
+        }
+    }
+
+    /// The clock ran on while nothing else did: what is awaited has so much more time.
+    pub fn prolong(&mut self, by: Duration) {
+        self.start = self.start.map(|until| until + by);
+        match &mut self.state {
+            State::Starting { until } | State::Awaiting { until, .. } | State::HandOver { until, .. } => {
+                *until = *until + by;
+            }
+            State::Adopted { .. } | State::Stopping | State::Ended => {}
         }
     }
 
     /// The time is over, if it is.
     pub fn expire(&mut self, now: Mono) -> Step {
         match self.state {
-            State::Starting { until } | State::Awaiting { until } if until <= now => self.end(Ending::TimedOut),
+            State::Starting { until } | State::Awaiting { until, .. } if until <= now => self.end(Ending::TimedOut),
             State::HandOver { until, exit, .. } if until <= now => self.end(Ending::Daemon(exit)),
             State::Starting { .. } | State::Awaiting { .. } | State::HandOver { .. } => Step::Nothing,
             State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
@@ -164,8 +197,11 @@ impl Proxy {
     pub fn handle(&mut self, event: Event, now: Mono) -> Step {
         match event {
             Event::Candidate(pid) => self.candidate(pid),
+            Event::Passed(pid) => self.passed(pid, now),
             Event::Exited { pid, exit, lingering } => self.exited(pid, exit, lingering, now),
+            Event::Unreaped(pid) => self.left_unreaped(pid, now),
             Event::Alone => self.alone(),
+            Event::Asked => self.asked(),
             Event::Stopping => self.stopping(),
         }
     }
@@ -180,12 +216,31 @@ impl Proxy {
         }
     }
 
+    fn passed(&mut self, pid: Pid, now: Mono) -> Step {
+        match &mut self.state {
+            State::HandOver { until, daemon, exit: Some(_) } if !self.stopping => {
+                if *daemon != pid && self.passed != Some(pid) {
+                    self.passed = Some(pid);
+                    *until = now + HAND_OVER;
+                }
+            }
+            // Nobody hands over, or the time is another's.
+            State::HandOver { .. } | State::Starting { .. } | State::Awaiting { .. } => {}
+            State::Adopted { .. } | State::Stopping | State::Ended => {}
+        }
+        Step::Nothing
+    }
+
     fn exited(&mut self, pid: Pid, exit: Option<Exit>, lingering: bool, now: Mono) -> Step {
         let was_starter = self.starter == Some(pid);
         if was_starter {
             self.starter = None;
         }
-        if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
+        let left = self.start.filter(|until| was_starter && lingering && !self.stopping && now < *until);
+        if let (Some(until), Some(Exit::Code(0)), true) = (left, exit, self.daemon() == Some(pid)) {
+            self.state = State::Awaiting { until, own: exit };
+            Step::Await
+        } else if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
             self.daemon_ended(pid, exit, lingering, now)
         } else if was_starter {
             self.starter_ended(exit, lingering)
@@ -204,7 +259,7 @@ impl Proxy {
             }
             (State::Starting { .. }, None) if !lingering => self.end(Ending::NothingLeft),
             (State::Starting { until }, None) => {
-                self.state = State::Awaiting { until };
+                self.state = State::Awaiting { until, own: None };
                 Step::Await
             }
             (State::Adopted { .. } | State::HandOver { .. }, None) => Step::Nothing,
@@ -225,13 +280,33 @@ impl Proxy {
         Step::Await
     }
 
+    fn left_unreaped(&mut self, pid: Pid, now: Mono) -> Step {
+        if self.daemon() != Some(pid) {
+            return Step::Nothing;
+        }
+        if self.starter.is_some() {
+            // It is the starter's, which speaks for it.
+            return self.daemon_ended(pid, None, true, now);
+        }
+        self.state = State::HandOver { until: now + PARTING, daemon: pid, exit: None };
+        Step::Await
+    }
+
     fn alone(&mut self) -> Step {
         match self.state {
-            State::Awaiting { .. } => self.end(Ending::NothingLeft),
+            State::Awaiting { own: None, .. } => self.end(Ending::NothingLeft),
+            State::Awaiting { own, .. } => self.end(Ending::Daemon(own)),
             State::HandOver { exit, .. } => self.end(Ending::Daemon(exit)),
             // The end of the starter or the daemon is told by itself.
             State::Starting { .. } | State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,
         }
+    }
+
+    fn asked(&mut self) -> Step {
+        if self.daemon().is_some() {
+            self.start = None;
+        }
+        Step::Nothing
     }
 
     fn stopping(&mut self) -> Step {

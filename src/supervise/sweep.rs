@@ -1,5 +1,5 @@
-//! How that which a failed or cancelled start left is stopped: `wmpidproxy`'s own stop sequence, apart from the
-//! daemon's machine (`proxy`). A supervised unit has the supervisor's instead.
+//! How that which a failed or cancelled start left is stopped, and a starter that outlives its daemon: `wmpidproxy`'s
+//! own stop sequence, apart from the daemon's machine (`proxy`). A supervised unit has the supervisor's instead.
 //!
 //! Each process gets the stop signal once, also one that is begun meanwhile; after its time whatever is left gets
 //! SIGKILL, again until nothing is; [`LAST`] later it is given up (a process in an uninterruptible wait). What may
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// From the stop signal to SIGKILL where nothing else is asked for: `stop.timeout`'s default.
 pub const GRACE: Duration = Duration::from_secs(5);
+/// The same for a starter that outlives its daemon, and has nothing left to do.
+pub const BRIEF: Duration = Duration::from_secs(1);
 /// From the first SIGKILL to giving up.
 pub const LAST: Duration = Duration::from_secs(1);
 
@@ -21,6 +23,8 @@ pub const LAST: Duration = Duration::from_secs(1);
 pub struct Sweep {
     signal: Signal,
     until: Mono,
+    /// Whom it is about, if not everybody: one process and what it has begun.
+    tree: Option<Vec<(Pid, StartTime)>>,
     /// Who had this signal.
     told: Vec<(Pid, StartTime)>,
     /// Who can't be signalled.
@@ -31,7 +35,29 @@ impl Sweep {
     /// Begins with this stop signal, and SIGKILL after `grace`.
     pub fn new(signal: Signal, grace: Duration, now: Mono) -> Sweep {
         let until = now + if signal == Signal::KILL { LAST } else { grace };
-        Sweep { signal, until, told: Vec::new(), spared: Vec::new() }
+        Sweep { signal, until, tree: None, told: Vec::new(), spared: Vec::new() }
+    }
+
+    /// About this process only, and what is below it.
+    pub fn of(self, pid: Pid, start: StartTime) -> Sweep {
+        Sweep { tree: Some(vec![(pid, start)]), ..self }
+    }
+
+    /// Of those that are there (parents before their children), those that it is about: they are known from now on,
+    /// also when their parents have gone.
+    pub fn concerned(&mut self, there: Vec<Facts>) -> Vec<Facts> {
+        let Some(tree) = &mut self.tree else { return there };
+        let mut found: Vec<Facts> = Vec::new();
+        for facts in there {
+            let known = tree.contains(&(facts.pid, facts.start));
+            if known || found.iter().any(|parent| facts.parent == Some(parent.pid)) {
+                if !known {
+                    tree.push((facts.pid, facts.start));
+                }
+                found.push(facts);
+            }
+        }
+        found
     }
 
     /// What is sent at present.
@@ -124,6 +150,20 @@ mod tests {
         let mut sweep = Sweep::new(Signal::KILL, Duration::ZERO, START);
         assert!(!sweep.expire(START));
         assert!(sweep.expire(START + LAST));
+    }
+
+    #[test]
+    fn one_process_is_stopped_with_what_it_began() {
+        let below = |raw, parent| Facts { parent: Some(process(parent).pid), ..process(raw) };
+        let (root, child, other) = (below(2, 1), below(3, 2), below(4, 1));
+        let mut sweep = Sweep::new(Signal::TERM, GRACE, START).of(root.pid, root.start);
+        assert_eq!(sweep.concerned(vec![root, child, other, below(5, 4)]), [root, child]);
+        let (orphan, grandchild) = (below(3, 1), below(6, 3));
+        assert_eq!(sweep.concerned(vec![other, orphan, grandchild]), [orphan, grandchild], "its parent has gone");
+        let again = Facts { start: StartTime(6), ..below(2, 1) };
+        assert_eq!(sweep.concerned(vec![again]), [], "the number was used again");
+        let everybody = vec![root, other];
+        assert_eq!(Sweep::new(Signal::TERM, GRACE, START).concerned(everybody.clone()), everybody);
     }
 
     #[test]

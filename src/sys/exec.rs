@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::fault::Fault;
-use super::{last_errno, mask, steps};
+use super::{last_errno, mask, start, steps};
 use crate::launch::plan::Plan;
 use crate::launch::strings::Strings;
 use rustix::fs::{Access, access};
@@ -29,10 +29,12 @@ pub(super) struct Refusal {
     pub candidate: usize,
     /// It is there, and yet the kernel says that there is no such file: its interpreter's.
     pub exists: bool,
+    /// Some directory of PATH may not be looked into.
+    pub hidden: bool,
 }
 
-/// Becomes the plan's program: same pid, signal mask and dispositions as this process found them, standard
-/// streams as they are. Comes back only with the reason why not; what was done until then stays done.
+/// Becomes the plan's program: same pid, signal mask, dispositions and standard streams as this process found
+/// them. Comes back only with the reason why not; what was done until then stays done.
 pub fn exec(plan: &Plan) -> Fault {
     let image = Image::new(plan);
     for step in &plan.steps {
@@ -40,6 +42,7 @@ pub fn exec(plan: &Plan) -> Fault {
             return Fault::step(plan, step, errno);
         }
     }
+    start::leave_closed_what_was();
     mask::restore_pipe(true);
     let refusal = image.execute();
     mask::restore_pipe(false);
@@ -64,26 +67,36 @@ impl<'a> Image<'a> {
 
     /// Comes back only if nothing could be executed.
     pub(super) fn execute(&self) -> Refusal {
-        let mut denied = None;
+        let (mut denied, mut hidden) = (None, false);
         for (candidate, path) in self.candidates.iter().enumerate() {
             // SAFETY: all strings end in NUL, both vectors in a null pointer; all live in the plan that we borrow.
             unsafe { libc::execve(path.as_ptr(), self.argv.as_ptr(), self.envp.as_ptr()) };
             match last_errno() {
                 // A directory of PATH that we may not look into is as one that hasn't got it.
-                Errno::ACCESS if self.searched && !exists(path) => {}
-                errno @ Errno::ACCESS => denied = denied.or(Some(Refusal { errno, candidate, exists: true })),
-                Errno::NOENT => {}
-                // What a stale or half-mounted directory of PATH says doesn't end the search.
-                Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT if self.searched => {}
-                errno => return Refusal { errno, candidate, exists: true },
+                Errno::ACCESS if self.searched && !exists(path) => hidden = true,
+                errno @ Errno::ACCESS => {
+                    denied = denied.or(Some(Refusal { errno, candidate, exists: true, hidden }));
+                }
+                errno if goes_on(errno, self.searched) => {}
+                errno => return Refusal { errno, candidate, exists: true, hidden },
             }
         }
-        denied.unwrap_or_else(|| self.missing())
+        denied.unwrap_or_else(|| self.missing(hidden))
     }
 
-    fn missing(&self) -> Refusal {
+    fn missing(&self, hidden: bool) -> Refusal {
         let there = self.candidates.iter().position(exists);
-        Refusal { errno: Errno::NOENT, candidate: there.unwrap_or(0), exists: there.is_some() }
+        Refusal { errno: Errno::NOENT, candidate: there.unwrap_or(0), exists: there.is_some(), hidden }
+    }
+}
+
+/// Whether another candidate may be there when one is refused like this. What a stale, half-mounted or overlong
+/// directory of PATH says doesn't end the search.
+pub fn goes_on(errno: Errno, searched: bool) -> bool {
+    match errno {
+        Errno::NOENT => true,
+        Errno::NOTDIR | Errno::STALE | Errno::NODEV | Errno::TIMEDOUT | Errno::NAMETOOLONG => searched,
+        _ => false,
     }
 }
 

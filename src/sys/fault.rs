@@ -22,9 +22,20 @@ pub enum Fault {
     /// One of the child's descriptors couldn't be connected.
     Descriptor { number: RawFd, errno: Errno },
     /// A step before exec failed; `step` is its spoken name.
-    Step { step: String, errno: Errno, needs: Option<&'static str> },
+    Step { step: String, errno: Errno, hint: Option<Hint> },
     /// The program can't be executed.
     Exec { path: PathBuf, errno: Errno, cause: Cause },
+}
+
+/// What the kernel wants for a step that it refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// A capability.
+    Needs(&'static str),
+    /// An id that it can't express in this user namespace.
+    Unmapped,
+    /// user_namespaces(7): nobody in here may set groups.
+    NoGroups,
 }
 
 /// What is behind a refused exec, as far as it shows.
@@ -34,6 +45,8 @@ pub enum Cause {
     Plain,
     /// Its name was searched in PATH.
     Searched,
+    /// The same, but some directory there may not be looked into.
+    SearchedInPart,
     /// The program is there; what it names as its interpreter or loader isn't (`None`: it can't be read).
     Interpreter(Option<String>),
 }
@@ -47,20 +60,32 @@ impl Fault {
                 plan.steps.iter().find_map(|step| if let Step::Uid(uid) = step { Some(uid.raw()) } else { None });
             spoken += &format!(" as user {}", becomes.unwrap_or_else(identity::user));
         }
-        Fault::Step { step: spoken, errno, needs: step.needs().filter(|_| refused) }
+        let hint = match (step, errno) {
+            (Step::Groups(_) | Step::Gid(_) | Step::Uid(_), Errno::INVAL) => Some(Hint::Unmapped),
+            (Step::Groups(_), Errno::PERM) if identity::groups_are_denied() => Some(Hint::NoGroups),
+            _ => step.needs().filter(|_| refused).map(Hint::Needs),
+        };
+        Fault::Step { step: spoken, errno, hint }
     }
 
     pub(super) fn exec(plan: &Plan, refusal: Refusal) -> Fault {
         let path = |text: &CStr| PathBuf::from(OsStr::from_bytes(text.to_bytes()));
         let tried = plan.candidates.get(refusal.candidate).map(path).unwrap_or_default();
+        let name = || match plan.searched {
+            true => tried.file_name().unwrap_or_default().into(),
+            false => tried.clone(),
+        };
         match refusal.errno {
             errno @ Errno::NOENT if refusal.exists => {
                 let cause = Cause::Interpreter(interpreter(&directory(plan).join(&tried)));
                 Fault::Exec { path: tried, errno, cause }
             }
             errno @ Errno::NOENT if plan.searched => {
-                Fault::Exec { path: tried.file_name().unwrap_or_default().into(), errno, cause: Cause::Searched }
+                let cause = if refusal.hidden { Cause::SearchedInPart } else { Cause::Searched };
+                Fault::Exec { path: name(), errno, cause }
             }
+            // Said before any file is looked for.
+            errno @ Errno::AGAIN => Fault::Exec { path: name(), errno, cause: Cause::Plain },
             errno => Fault::Exec { path: tried, errno, cause: Cause::Plain },
         }
     }
@@ -97,8 +122,8 @@ impl fmt::Display for Fault {
             Fault::Fork { .. } => write!(f, "cannot create a process: {reason}"),
             Fault::Wait { .. } => write!(f, "cannot wait for the program's end: {reason}"),
             Fault::Descriptor { number, .. } => write!(f, "connecting descriptor {number}: {reason}"),
-            Fault::Step { step, needs: Some(capability), .. } => write!(f, "{step}: {reason} (needs {capability})"),
-            Fault::Step { step, needs: None, .. } => write!(f, "{step}: {reason}"),
+            Fault::Step { step, hint: Some(hint), .. } => write!(f, "{step}: {reason} ({hint})"),
+            Fault::Step { step, hint: None, .. } => write!(f, "{step}: {reason}"),
             Fault::Exec { path, errno, cause } => {
                 write!(f, "cannot execute '{}': ", path.display())?;
                 match cause {
@@ -108,12 +133,28 @@ impl fmt::Display for Fault {
                     },
                     Cause::Interpreter(None) => write!(f, "its interpreter is missing: {reason}"),
                     Cause::Searched => write!(f, "{reason} (searched in PATH)"),
+                    Cause::SearchedInPart => {
+                        write!(f, "{reason} (searched in PATH, where not every directory may be entered)")
+                    }
                     Cause::Plain if *errno == Errno::NOEXEC => {
                         write!(f, "{reason} (no '#!' line, or built for another machine)")
+                    }
+                    Cause::Plain if *errno == Errno::AGAIN => {
+                        write!(f, "{reason} (the user's limit on processes, nproc, is reached)")
                     }
                     Cause::Plain => f.write_str(&reason),
                 }
             }
+        }
+    }
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hint::Needs(capability) => write!(f, "needs {capability}"),
+            Hint::Unmapped => f.write_str("this user namespace has no such id"),
+            Hint::NoGroups => f.write_str("this user namespace forbids it: /proc/self/setgroups says deny"),
         }
     }
 }

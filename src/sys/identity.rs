@@ -68,6 +68,11 @@ fn known() -> Capabilities {
     Capabilities(1u64.checked_shl(least).map_or(u64::MAX, |next| next - 1))
 }
 
+/// Whether nobody in this user namespace may set groups, CAP_SETGID or not (user_namespaces(7)).
+pub(super) fn groups_are_denied() -> bool {
+    std::fs::read("/proc/self/setgroups").is_ok_and(|text| text.starts_with(b"deny"))
+}
+
 /// Whether this process acts as root.
 pub fn is_root() -> bool {
     geteuid().is_root()

@@ -1,9 +1,9 @@
 //! The signal mask, and what this process was given at its start: `wmexec` passes both on as found.
 //!
 //! Rust's runtime ignores SIGPIPE before main (rust-lang/rust#62569) and nothing stable tells what it was before,
-//! so a function in `.init_array`, which runs earlier still, looks. It makes one system call and stores one bit.
+//! so [`look`] is called earlier still (`sys::start`).
 //!
-//! Unsafe: the bare rt_sigprocmask (the C library's leaves its own signals out), sigaction, and the link section.
+//! Unsafe: the bare rt_sigprocmask (the C library's leaves its own signals out) and sigaction.
 #![allow(unsafe_code)]
 
 use crate::model::signal::Signal;
@@ -87,6 +87,11 @@ fn ignore(signal: i32, ignored: bool) {
     }
 }
 
+/// Whether this process ignores the signal now.
+pub(super) fn ignores(signal: Signal) -> bool {
+    ignored(signal.number())
+}
+
 fn ignored(signal: i32) -> bool {
     // SAFETY: zeroes are a valid sigaction, which the call fills.
     let action = unsafe {
@@ -99,10 +104,7 @@ fn ignored(signal: i32) -> bool {
 
 static PIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 
-#[used]
-#[unsafe(link_section = ".init_array")]
-static LOOK: extern "C" fn() = look;
-
-extern "C" fn look() {
+/// Remembers what the runtime is about to change: one system call.
+pub(super) fn look() {
     PIPE_IGNORED.store(ignored(libc::SIGPIPE), Relaxed);
 }

@@ -28,6 +28,7 @@ pub mod sink;
 pub mod sockets;
 pub mod spawn;
 pub mod stand_in;
+mod start;
 pub mod stdio;
 mod steps;
 pub mod terminal;

@@ -6,6 +6,7 @@
 //! Unsafe: libc's getsid and getpgid.
 #![allow(unsafe_code)]
 
+use super::processes;
 use crate::model::unit::Pid;
 use rustix::process::getpid;
 
@@ -41,4 +42,14 @@ pub fn session() -> Option<Pid> {
 pub fn group() -> Option<Pid> {
     // SAFETY: getpgid takes a number and gives one.
     Pid::from_raw(unsafe { libc::getpgid(0) })
+}
+
+/// Whether nobody outside of this process's group but in its session is there to continue it when it has stopped (the
+/// kernel's rule; of our own parent alone).
+pub(super) fn is_orphaned() -> bool {
+    let Some(parent) = processes::parent() else { return true };
+    // SAFETY: both take a number and give one, or -1.
+    let (its_session, its_group) = unsafe { (libc::getsid(parent.raw()), libc::getpgid(parent.raw())) };
+    let (session, group) = (session().map_or(0, Pid::raw), group().map_or(0, Pid::raw));
+    its_session != session || its_group == group
 }

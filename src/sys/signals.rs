@@ -13,7 +13,7 @@ use super::last_errno;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Result;
+use rustix::io::{Errno, Result};
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -67,6 +67,40 @@ fn undo_ignoring(number: i32) {
             libc::syscall(libc::SYS_rt_sigaction, number, &raw const none, null, 8);
         }
     }
+}
+
+/// Takes a signal that is blocked as soon as there is one, without a descriptor (sigtimedwait(2)).
+pub(super) fn wait() -> Result<Signal> {
+    loop {
+        match take(Set::MAX, None) {
+            Err(Errno::INTR) => {}
+            Ok(number) => return Signal::from_number(number).ok_or(Errno::INVAL),
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Whether [`wait`] can: a sandbox may not know it.
+pub(super) fn can_wait() -> Result<()> {
+    match take(0, Some(NOT_AT_ALL)) {
+        Ok(_) | Err(Errno::AGAIN) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Takes this one if it is there already.
+pub(super) fn took(signal: Signal) -> bool {
+    take(1 << (signal.number() - 1), Some(NOT_AT_ALL)).is_ok()
+}
+
+const NOT_AT_ALL: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+
+fn take(set: Set, timeout: Option<libc::timespec>) -> Result<i32> {
+    let (info, timeout) = (std::ptr::null_mut::<()>(), timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref));
+    // SAFETY: the set is of the size that is passed, both it and the timeout live through the call; nothing more is
+    // asked for about the signal.
+    let number = unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set, info, timeout, size_of::<Set>()) };
+    if number < 0 { Err(last_errno()) } else { Ok(number as i32) }
 }
 
 impl Signals {

@@ -1,19 +1,21 @@
 //! Standing in for a program that had to be a child: signals pass on to it, and its end becomes ours.
 //!
 //! The one case: `wmexec --setsid` by the leader of a process group, whom the kernel refuses a session.
+//!
+//! The program is no member of the job that its caller's shell knows: when the job is to stop, so is the program, and
+//! when the program has stopped, so do we.
 
 use super::descriptors::Descriptors;
 use super::fault::Fault;
-use super::mask::{Found, Mask, take};
-use super::signals::Signals;
-use super::{processes, reap, spawn, steps};
+use super::mask::{Found, Mask, ignores, take};
+use super::reap::Change;
+use super::session::is_orphaned;
+use super::{processes, reap, signals, spawn, start, steps};
 use crate::launch::plan::Plan;
 use crate::launch::step::Step;
 use crate::model::exit::Exit;
 use crate::model::signal::Signal;
 use crate::model::unit::Pid;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getpid, setrlimit};
 
 /// Starts the plan's program as a child, with mask and dispositions as this process found them, passes every
@@ -26,29 +28,58 @@ pub fn stand_in(mut plan: Plan) -> Result<Exit, Fault> {
     // Ignored, it would take the status away.
     take(Signal::CHLD);
     Mask::ALL.set();
-    let started = part(&mut plan).and_then(|()| spawn::spawn_as(&plan, &Descriptors::default(), found));
+    start::leave_closed_what_was();
+    let ready = signals::can_wait().map_err(|errno| Fault::Wait { errno }).and_then(|()| part(&mut plan));
+    let started = ready.and_then(|()| spawn::spawn_as(&plan, &Descriptors::default(), found));
     let pid = started.inspect_err(|_| {
         found.mask.set();
     })?;
-    let waiting = |errno| Fault::Wait { errno };
     // Blocked, a signal is queued whatever its disposition; setting that to the default one now would drop a
     // SIGWINCH that has come already (sigaction(2)).
-    let signals = Signals::new().map_err(waiting)?;
     loop {
-        while let Some(received) = signals.next() {
-            if received.signal != Signal::CHLD {
-                // Gone already: its end is what counts now.
-                let _ = processes::kill(pid, received.signal);
+        let signal = signals::wait().map_err(|errno| Fault::Wait { errno })?;
+        match signal {
+            Signal::CHLD => {}
+            Signal::TSTP | Signal::TTIN | Signal::TTOU if stops(signal) => to_all(pid, Signal::STOP),
+            Signal::CONT => to_all(pid, Signal::CONT),
+            // Gone already: its end is what counts now.
+            signal => drop(processes::kill(pid, signal)),
+        }
+        while let Some(change) = reap::change(pid) {
+            match change {
+                Change::Ended(exit) => return Ok(exit),
+                Change::Stopped => stop_too(pid),
             }
         }
-        if let Some(exit) = reap::reap(pid) {
-            return Ok(exit);
-        }
-        match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(waiting(errno)),
-        }
     }
+}
+
+/// Whether a terminal's stop signal would stop a program in our place: not one that ignores it, nor where nobody would
+/// continue it (the kernel's rule; the program's own group is always such a one).
+fn stops(signal: Signal) -> bool {
+    !ignores(signal) && !is_orphaned()
+}
+
+/// The program's process group, as a shell does with a job's: it leads one until it is reaped.
+fn to_all(program: Pid, signal: Signal) {
+    let _ = processes::kill_group(program, signal);
+}
+
+/// The program has stopped: so do we, for whoever waits for us, until SIGCONT comes; and whatever lets us go on, lets
+/// the program. To wait for that signal here wouldn't do: a stop signal right behind it discards it, though we run.
+///
+/// One that came before we stop was meant for a job that runs, and stopping would discard it. What comes between this
+/// look and the stop finds both running, and leaves both stopped. Where nobody controls jobs, the program may have been
+/// stopped by whoever will continue it, and it alone.
+fn stop_too(program: Pid) {
+    if is_orphaned() {
+        return;
+    }
+    if !signals::took(Signal::CONT) {
+        let _ = processes::kill(processes::own(), Signal::STOP);
+        signals::took(Signal::CONT);
+    }
+    to_all(program, Signal::CONT);
 }
 
 /// Takes our part of the plan's steps; the child's is about us.

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Bytes that never wait where poll says that something can be written (POSIX's PIPE_BUF at its least).
 const SMALL: usize = 512;
 
+/// The same for a pipe of Linux (pipe(7)), where a write of so many is also in one piece.
+pub const PIECE: usize = 4096;
+
 /// Both of them.
 pub fn streams() -> [BorrowedFd<'static>; 2] {
     [stdout(), stderr()]
@@ -45,6 +48,17 @@ pub fn err_within(text: &str, limit: Duration) {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(_) => return,
         }
+    }
+}
+
+/// Writes of `bytes` what stderr takes at this moment, [`PIECE`] at most; gives how many. EAGAIN: nothing. The stream
+/// isn't made non-blocking for that: it is other processes' as well.
+pub fn err_now(bytes: &[u8]) -> Result<usize, Errno> {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)], Some(&now)) {
+        Ok(1..) => write(stderr(), bytes.get(..PIECE).unwrap_or(bytes)),
+        Ok(0) | Err(Errno::INTR) => Err(Errno::AGAIN),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -241,13 +241,17 @@ fn what_could_not_be_started_now_is_a_warning() {
         ("e", "command: [ ./gone ]"),
         ("f", "command: [ sh ], user: no-such-user"),
         ("g", "command: [ sh ], environ: { PATH: /nowhere }"),
-        ("h", "command: [ sh ], pidfile: /dev/null"),
-        ("i", "command: [ sh ], pidfile: /"),
-        ("j", "command: [ sh ], pidfile: plain"),
+        ("h", "command: [ ./plain/x ]"),
+        ("i", "command: [ sh ], environ: { PATH: LONG }"),
+        ("j", "command: [ sh ], pidfile: /dev/null"),
+        ("k", "command: [ sh ], pidfile: /"),
+        ("l", "command: [ sh ], pidfile: plain"),
+        ("m", "command: [ sh ], environ: { PATH: 'LONG:/usr/bin:/bin' }"),
+        ("n", "command: [ sh ]"),
     ];
     let units = keys.map(|(name, keys)| format!("  {name}: {{ working_dir: {}, {keys} }}\n", dir.path()));
     let column = 23 + dir.path().len();
-    dir.file("wingmate.yaml", &format!("service:\n{}", units.concat()));
+    dir.file("wingmate.yaml", &format!("service:\n{}", units.concat().replace("LONG", &"x".repeat(300))));
     let told = dir.check(&[]);
     let lines: Vec<String> =
         told.err.lines().filter_map(|line| line.strip_prefix("rehearsal/wingmate.yaml:")).map(str::to_owned).collect();
@@ -259,8 +263,10 @@ fn what_could_not_be_started_now_is_a_warning() {
         "e': cannot execute './gone': no such file or directory",
         "f': unknown user 'no-such-user' in /etc/passwd",
         "g': cannot execute 'sh': no such file or directory (searched in PATH)",
-        "h': the pid file '/dev/null' is a device, not a regular file",
-        "i': the pid file '/' is a directory, not a regular file",
+        "h': cannot execute './plain/x': not a directory",
+        "i': cannot execute 'sh': no such file or directory (searched in PATH)",
+        "j': the pid file '/dev/null' is a device, not a regular file",
+        "k': the pid file '/' is a directory, not a regular file",
     ];
     let expected: Vec<String> =
         (2..).zip(expected).map(|(line, text)| format!("{line}:{column}: warning: service '{text}")).collect();
@@ -269,6 +275,28 @@ fn what_could_not_be_started_now_is_a_warning() {
     let strict = dir.check(&["--strict"]);
     assert_eq!((strict.status, &*strict.out), (Some(1), ""));
     assert_eq!(strict.err, told.err.replace(": warning: ", ": "));
+}
+
+#[test]
+fn a_directory_that_may_not_be_entered_is_told_of() {
+    let dir = Dir::new("closed");
+    dir.program("closed/tool", SCRIPT).mode("closed", 0o000);
+    let path = format!("{}/closed", dir.path());
+    dir.file(
+        "wingmate.yaml",
+        &format!("service:\n  a: {{ command: [ tool ], environ: {{ PATH: '{path}:/usr/bin' }} }}\n"),
+    );
+    let mut words = vec![env!("CARGO_BIN_EXE_wingmate"), "check", "-c", dir.path()];
+    if rustix::process::geteuid().is_root() {
+        words.splice(0..0, ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"]);
+    }
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).env_remove("WINGMATE_CONFIG_PATH");
+    let told = told(command);
+    dir.mode("closed", 0o755);
+    let complaint = "cannot execute 'tool': no such file or directory (searched in PATH, where not every directory may be \
+                     entered)";
+    assert!(told.err.contains(complaint), "{}", told.err);
 }
 
 #[test]

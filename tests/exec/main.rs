@@ -3,13 +3,20 @@
 //! Oracles: /proc/self/status, setpriv(1), env(1) and the same command without wmexec. Accounts of our own come
 //! by a mount namespace, so that setpriv and wmexec read the same files.
 
+mod closed_streams;
 #[path = "../world/dice.rs"]
 mod dice;
+mod failed_execs;
+#[path = "../world/filter.rs"]
+mod filter;
+mod job_control;
 mod options;
 mod parents_end;
 mod place;
 mod refusals;
 mod table;
+#[path = "../world/terminal.rs"]
+mod terminal;
 mod variables;
 mod way_back;
 

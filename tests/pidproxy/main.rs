@@ -9,11 +9,14 @@ mod world;
 mod hand_over;
 mod inherits;
 mod options;
+mod own_number;
+mod parting;
 mod races;
 mod refusals;
 mod rest;
 mod reuse;
 mod sandbox;
+mod stuck_reader;
 mod terminal;
 
 use rustix::process::{Signal, kill_process};

@@ -92,15 +92,14 @@ impl World {
 
     /// With the stdin that it has.
     pub fn launch_on(&self, command: &mut Command) -> Proxy {
-        let messages = self.dir.join("messages");
-        let mut child = command
-            .current_dir(&self.dir)
-            .env("D", &self.dir)
-            .stdout(Stdio::piped())
-            .stderr(File::create(&messages).unwrap())
-            .spawn()
-            .unwrap();
-        Proxy { stdout: child.stdout.take().unwrap(), child, messages }
+        self.launch_telling(command, File::create(self.dir.join("messages")).unwrap().into())
+    }
+
+    /// With this stderr.
+    pub fn launch_telling(&self, command: &mut Command, stderr: Stdio) -> Proxy {
+        command.current_dir(&self.dir).env("D", &self.dir).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        Proxy { stdout: child.stdout.take().unwrap(), child, messages: self.dir.join("messages") }
     }
 }
 
@@ -169,7 +168,7 @@ impl Proxy {
 
     /// What was said on stderr.
     pub fn messages(&self) -> String {
-        fs::read_to_string(&self.messages).unwrap()
+        fs::read_to_string(&self.messages).unwrap_or_default()
     }
 
     /// Until it has adopted a daemon and rests.
@@ -203,7 +202,8 @@ pub fn await_reaped(pid: Pid) {
     }
 }
 
-fn await_readable(fd: &impl AsFd, what: &str) {
+/// Until something is there to be read, or a process has ended.
+pub fn await_readable(fd: &impl AsFd, what: &str) {
     let ready = poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&LIMIT)).unwrap();
     assert!(ready > 0, "no sign of {what}");
 }

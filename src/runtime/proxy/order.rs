@@ -65,7 +65,7 @@ pub enum ProxyError {
 
 impl ProxyError {
     /// The exit status that it means.
-    pub fn status(&self) -> u8 {
+    pub(super) fn status(&self) -> u8 {
         match self {
             ProxyError::Launch(fault) => fault.status().unwrap_or(1),
             ProxyError::StarterFailed { exit, .. } => exit.status(),

@@ -27,11 +27,14 @@ const FORWARDED: [Signal; 9] = [
 /// Those after which an end is one that was asked for.
 const STOPS: [Signal; 3] = [Signal::TERM, Signal::INT, Signal::QUIT];
 
-impl Loop<'_> {
-    pub(super) fn take_signals(&mut self, signals: &Signals, now: Mono) {
+impl Loop<'_, '_> {
+    pub(super) fn take_signals(&mut self, signals: &Signals, mut now: Mono) {
         while let Some(received) = signals.next() {
             match received.signal {
-                Signal::CHLD => self.take_children(now),
+                Signal::CHLD => {
+                    self.take_children(now);
+                    now = self.pause(now);
+                }
                 signal if FORWARDED.contains(&signal) => self.pass_on(signal, now),
                 _ => {}
             }
@@ -50,7 +53,11 @@ impl Loop<'_> {
                 // Whoever is stopped takes it when it goes on only.
                 self.go_on();
             }
-            self.asked |= STOPS.contains(&signal);
+            if STOPS.contains(&signal) {
+                self.asked = true;
+                let step = self.machine.handle(Event::Asked, now);
+                self.act(step, now);
+            }
         } else if self.machine.awaits() && STOPS.contains(&signal) && !self.machine.hands_over() {
             return self.cancel(self.order.becomes(signal), now);
         } else if self.machine.awaits() {
@@ -65,13 +72,13 @@ impl Loop<'_> {
         }
     }
 
-    fn send(&self, signal: Signal) {
+    fn send(&mut self, signal: Signal) {
         let Some(daemon) = &self.daemon else { return };
         match daemon.signal(signal) {
             Ok(()) | Err(Errno::SRCH) => {}
             Err(errno) => {
                 let (pid, reason) = (daemon.pid(), reason(&errno.into()));
-                (self.say)(&format!("cannot send {signal} to the daemon (pid {pid}): {reason}"));
+                self.voice.say(&format!("cannot send {signal} to the daemon (pid {pid}): {reason}"));
             }
         }
     }
@@ -91,7 +98,7 @@ impl Loop<'_> {
         let Order { stop_signal, stop_timeout, .. } = self.order;
         if let (Some(daemon), Some(time)) = (&self.daemon, stop_timeout) {
             let (pid, time) = (daemon.pid(), Spoken(*time));
-            (self.say)(&format!("the daemon (pid {pid}) hasn't ended within {time} of {stop_signal}: SIGKILL"));
+            self.voice.say(&format!("the daemon (pid {pid}) hasn't ended within {time} of {stop_signal}: SIGKILL"));
         }
         self.killed = true;
         self.send(Signal::KILL);

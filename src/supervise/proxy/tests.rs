@@ -89,11 +89,52 @@ fn a_starter_that_stays_is_the_daemon() {
 }
 
 #[test]
-fn a_starter_that_named_itself_too_early_hands_over() {
+fn a_starter_that_named_itself_and_goes_was_no_daemon() {
+    let gone = || {
+        let mut story = Story::begin();
+        story.name(10);
+        assert_eq!(story.exit(10, OK, true), Step::Await);
+        assert_eq!((story.0.deadline(), story.0.hands_over()), (Some(UNTIL), false), "the start's own time");
+        story
+    };
+    let mut story = gone();
+    assert_eq!(story.name(20), Step::Adopted(pid(20)));
+    assert_eq!(story.exit(20, OK, true), Step::Await);
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "this one hands over");
+    assert_eq!(gone().0.expire(UNTIL), Step::Ended(Ending::TimedOut));
+    assert_eq!(gone().step(Event::Alone), Step::Ended(Ending::Daemon(Some(OK))), "it had stayed");
+    assert_eq!(gone().step(Event::Stopping), Step::Ended(Ending::Stopped(None)));
+}
+
+#[test]
+fn a_starter_that_stayed_hands_over() {
+    let later = UNTIL + Duration::from_secs(1);
     let mut story = Story::begin();
     story.name(10);
+    let end = Event::Exited { pid: pid(10), exit: Some(OK), lingering: true };
+    assert_eq!(story.0.handle(end, UNTIL), Step::Await, "after the start's time");
+    assert_eq!(story.0.deadline(), Some(UNTIL + HAND_OVER));
+    let mut story = Story::begin();
+    assert_eq!(story.step(Event::Asked), Step::Nothing, "there was no daemon to be asked");
+    story.name(10);
+    story.step(Event::Asked);
     assert_eq!(story.exit(10, OK, true), Step::Await);
-    assert_eq!(story.name(20), Step::Adopted(pid(20)));
+    assert_eq!((story.0.deadline(), story.0.hands_over()), (Some(START + HAND_OVER), true), "it was asked to");
+    assert_eq!(story.0.expire(later), Step::Ended(Ending::Daemon(Some(OK))));
+}
+
+#[test]
+fn a_starter_that_named_itself_and_failed_was_the_daemon() {
+    for exit in [Exit::Code(3), KILLED] {
+        let mut story = Story::begin();
+        story.name(10);
+        assert_eq!(story.exit(10, exit, true), Step::Ended(Ending::Daemon(Some(exit))));
+    }
+    let mut story = Story::begin();
+    story.name(10);
+    story.step(Event::Stopping);
+    assert_eq!(story.exit(10, OK, true), Step::Await);
+    assert_eq!(story.0.deadline(), Some(START), "a successor that is named already");
 }
 
 #[test]
@@ -123,6 +164,21 @@ fn the_start_has_its_time_and_no_more() {
 }
 
 #[test]
+fn a_pause_is_not_counted() {
+    let pause = Duration::from_secs(100);
+    let mut story = Story::begin();
+    story.0.prolong(pause);
+    assert_eq!(story.0.deadline(), Some(UNTIL + pause));
+    story.name(10);
+    let end = Event::Exited { pid: pid(10), exit: Some(OK), lingering: true };
+    assert_eq!(story.0.handle(end, UNTIL), Step::Await);
+    assert_eq!((story.0.deadline(), story.0.hands_over()), (Some(UNTIL + pause), false));
+    let mut story = Story::running();
+    story.0.prolong(pause);
+    assert_eq!(story.0.deadline(), None);
+}
+
+#[test]
 fn a_hand_over_has_two_seconds() {
     let mut story = Story::running();
     assert_eq!(story.exit(20, OK, true), Step::Await);
@@ -131,6 +187,28 @@ fn a_hand_over_has_two_seconds() {
     assert_eq!(story.name(30), Step::Adopted(pid(30)));
     assert_eq!(story.exit(30, OK, true), Step::Await);
     assert_eq!(story.0.expire(START + HAND_OVER), Step::Ended(Ending::Daemon(Some(OK))));
+}
+
+#[test]
+fn one_that_came_and_went_shows_that_the_chain_goes_on() {
+    let later = START + Duration::from_secs(1);
+    let mut story = Story::running();
+    story.exit(20, OK, true);
+    assert_eq!(story.0.handle(Event::Passed(pid(20)), later), Step::Nothing);
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "that's the old one");
+    for again in [later, later + Duration::from_secs(1)] {
+        assert_eq!(story.0.handle(Event::Passed(pid(21)), again), Step::Nothing);
+        assert_eq!(story.0.deadline(), Some(later + HAND_OVER), "told once");
+    }
+    assert_eq!(story.name(30), Step::Adopted(pid(30)));
+    let mut story = Story::running();
+    story.exit(20, OK, true);
+    story.step(Event::Stopping);
+    assert_eq!(story.0.handle(Event::Passed(pid(21)), later), Step::Nothing);
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "a stop isn't put off");
+    let mut story = Story::begin();
+    assert_eq!(story.step(Event::Passed(pid(21))), Step::Nothing);
+    assert_eq!(story.0.deadline(), Some(UNTIL), "nor is the start's time");
 }
 
 #[test]
@@ -189,6 +267,27 @@ fn a_daemon_that_its_starter_left_unreaped_speaks_for_itself() {
 }
 
 #[test]
+fn any_parent_may_be_slow_to_leave_the_daemon_to_us() {
+    for stopping in [false, true] {
+        let mut story = Story::running();
+        if stopping {
+            story.step(Event::Stopping);
+        }
+        assert_eq!(story.step(Event::Unreaped(pid(21))), Step::Nothing, "that's no daemon");
+        assert_eq!(story.step(Event::Unreaped(pid(20))), Step::Await);
+        assert_eq!((story.0.unreaped(), story.0.deadline()), (Some(pid(20)), Some(START + PARTING)));
+        assert_eq!(story.exit(20, KILLED, true), Step::Ended(Ending::Daemon(Some(KILLED))));
+    }
+    let mut story = Story::running();
+    story.step(Event::Unreaped(pid(20)));
+    assert_eq!(story.0.expire(START + PARTING), Step::Ended(Ending::Daemon(None)), "it keeps it");
+    let mut story = Story::begin();
+    story.name(20);
+    story.step(Event::Unreaped(pid(20)));
+    assert_eq!(story.0.deadline(), Some(START + HAND_OVER), "the starter's, which has longer");
+}
+
+#[test]
 fn while_stopping_only_a_successor_that_is_named_already_counts() {
     for named in [false, true] {
         let mut story = Story::running();
@@ -243,16 +342,23 @@ fn any_event_in_any_state_is_answered_sanely() {
             now = now + Duration::from_millis(random(4_000));
             let one = pid([10, 20, 30][random(3) as usize]);
             let exit = [None, Some(OK), Some(Exit::Code(1)), Some(KILLED)][random(4) as usize];
-            let step = match random(8) {
+            let (named_itself, start_is_over) = (proxy.daemon() == Some(pid(10)), now >= UNTIL);
+            let step = match random(10) {
                 0..3 => proxy.handle(Event::Candidate(one), now),
                 3..6 => proxy.handle(Event::Exited { pid: one, exit, lingering: random(2) == 0 }, now),
-                6 => proxy.handle([Event::Alone, Event::Stopping][random(2) as usize], now),
+                6 => proxy.handle([Event::Alone, Event::Asked, Event::Stopping][random(3) as usize], now),
+                7 => proxy.handle(Event::Passed(one), now),
+                8 => proxy.handle(Event::Unreaped(one), now),
                 _ => proxy.expire(now),
             };
             assert!(!ended || step == Step::Nothing, "{step:?} after the end");
             match step {
                 Step::Adopted(daemon) => assert_eq!(proxy.daemon(), Some(daemon)),
-                Step::Await => assert!(proxy.awaits() && proxy.daemon().is_none()),
+                Step::Await => {
+                    assert!(proxy.awaits() && proxy.daemon().is_none());
+                    let awaiting = matches!(proxy.state, State::Awaiting { own: Some(_), .. });
+                    assert!(!awaiting || (named_itself && !start_is_over && proxy.deadline() == Some(UNTIL)));
+                }
                 Step::Ended(_) => ended = true,
                 Step::Nothing => {}
             }

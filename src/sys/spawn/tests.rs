@@ -6,6 +6,7 @@ use crate::launch::environment::lend;
 use crate::launch::plan::Context;
 use crate::launch::step::Limit;
 use crate::model::command::{Identity, ProcessSpec, Session, Variable};
+use crate::model::signal::Signal;
 use crate::sys::processes;
 use std::fs::{self, File, Permissions};
 use std::io::Read;
@@ -98,13 +99,15 @@ fn gives_the_status_of_what_it_ran() {
 fn starts_clean() {
     crate::sys::descriptors::mark_inherited();
     let text = output(&plan(&command(&["cat", "/proc/self/status"])));
-    let set = |name: &str| {
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    let set = |text: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         u64::from_str_radix(line.trim(), 16).unwrap()
     };
-    assert_eq!(set("SigBlk:"), 0);
-    // The C library's own two, 32 and 33, it doesn't let anybody reset; block_all is init's.
-    assert_eq!(set("SigIgn:") & !(0b11 << 31), 0);
+    assert_eq!(set(&text, "SigBlk:"), 0);
+    // Rust ignores SIGPIPE. What these tests were started with stays (nohup's SIGHUP): block_all, which ends that, is
+    // init's.
+    assert_eq!(set(&text, "SigIgn:"), set(&own, "SigIgn:") & !(1 << (Signal::PIPE.number() - 1)));
     // The fourth descriptor is ls's own.
     assert_eq!(output(&plan(&command(&["ls", "/proc/self/fd"]))), "0\n1\n2\n3\n");
 }
@@ -175,8 +178,13 @@ fn searches_the_path_as_execvp_does() {
             environ: vec![("PATH".into(), format!("{base}/first").into())],
             ..command(&["tool"])
         };
-        assert_eq!(spawn(&plan(&spec), &OURS).unwrap_err().status(), Some(127));
+        let fault = spawn(&plan(&spec), &OURS).unwrap_err();
+        let text = "cannot execute 'tool': no such file or directory (searched in PATH, where not every directory may be \
+                    entered)";
+        assert_eq!((fault.to_string().as_str(), fault.status()), (text, Some(127)));
     }
+    // Nor does one that is too long.
+    assert_eq!(output(&search(format!("{}:{base}/second", "x".repeat(300)))), "second\n");
     let fault = spawn(&search("/nowhere".into()), &OURS).unwrap_err();
     assert_eq!(fault.to_string(), "cannot execute 'tool': no such file or directory (searched in PATH)");
     assert_eq!(fault.status(), Some(127));
