@@ -170,5 +170,7 @@ mod tests {
         let found =
             variables("A=1 NOTIFY_SOCKET=@x WATCHDOG_USEC=5 WATCHDOG_PID=1 LISTEN_FDS=2 LISTEN_PID=1 LISTENER=y");
         assert_eq!(owned(&for_units(lend(&found))), variables("A=1 LISTENER=y"));
+        let of_another = variables("WINGMATE_SERVICE=a WINGMATE_START=1 WINGMATE_INSTANCE=2");
+        assert_eq!(owned(&for_units(lend(&of_another))), variables("WINGMATE_INSTANCE=2"));
     }
 }

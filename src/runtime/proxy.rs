@@ -351,6 +351,9 @@ impl<'a, 's> Loop<'a, 's> {
         } else if let Refusal::Unfit(pid, Unfit::Gone | Unfit::Dead) = *self.file.refusal() {
             let step = self.machine.handle(Event::Passed(pid), now);
             self.act(step, now);
+        } else if *self.file.refusal() == Refusal::Missing {
+            let step = self.machine.handle(Event::Withdrawn, now);
+            self.act(step, now);
         }
     }
 

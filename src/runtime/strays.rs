@@ -23,12 +23,31 @@ pub(super) struct Marked {
     pub starter: Option<Pid>,
     /// Who has had which signal.
     told: Vec<(Pid, StartTime, Signal)>,
+    /// Who had no environment at all: still none, or none any more, or none for good.
+    blank: Vec<(Pid, StartTime)>,
+}
+
+/// What a process's environment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Ours,
+    Another,
+    /// Nothing: it is being executed, or is on its way out.
+    Blank,
+    /// It may not be read.
+    Hidden,
 }
 
 impl Marked {
     /// Of the start of a unit of this name at this moment.
     pub fn new(name: &str, now: Mono) -> Marked {
-        Marked { name: name.to_owned(), number: now.nanos().to_string(), starter: None, told: Vec::new() }
+        Marked {
+            name: name.to_owned(),
+            number: now.nanos().to_string(),
+            starter: None,
+            told: Vec::new(),
+            blank: Vec::new(),
+        }
     }
 
     /// The service's.
@@ -46,12 +65,16 @@ impl Marked {
         self.told.iter().any(|(pid, start, _)| (*pid, *start) == (facts.pid, facts.start))
     }
 
-    /// Whether the process bears the mark. `None`: it can't be told.
-    fn bears(&self, pid: Pid) -> Option<bool> {
-        let environ = processes::environ(pid)?;
+    /// Whether the process bears the mark.
+    fn on(&self, pid: Pid) -> Mark {
+        let Some(environ) = processes::environ(pid) else { return Mark::Hidden };
         let [name, number] = MARKS;
         let is = |variable, value: &str| processes::variable(&environ, variable) == Some(value.as_bytes());
-        Some(is(name, &self.name) && is(number, &self.number))
+        match is(name, &self.name) && is(number, &self.number) {
+            true => Mark::Ours,
+            false if environ.is_empty() => Mark::Blank,
+            false => Mark::Another,
+        }
     }
 }
 
@@ -65,7 +88,7 @@ impl Loop {
 
     /// Sends this to what a start has left outside of its group, each once, and tells how many there are.
     pub(super) fn sweep(&mut self, unit: UnitId, life: Life, signal: Option<Signal>) {
-        let (found, mut unseen) = self.strays(unit, life);
+        let (found, blank, mut unseen) = self.strays(unit, life);
         let mut left = 0;
         if let Some(adoption) = self.adoptions.get_mut(&unit) {
             for facts in found {
@@ -76,22 +99,31 @@ impl Loop {
                     Err(_) => {}
                 }
             }
+            for one in blank {
+                // Looked at once more before it is given up.
+                if adoption.marked.blank.contains(&one) {
+                    unseen = true;
+                } else {
+                    left += 1;
+                    adoption.marked.blank.push(one);
+                }
+            }
         }
         self.events.push(Event::Swept { unit, life, left, unseen });
     }
 
     /// Who bears the start's mark or descends from one who does, but for its group; and whether there are others of
     /// whom it can't be told.
-    fn strays(&self, unit: UnitId, life: Life) -> (Vec<Facts>, bool) {
-        let Some(adoption) = self.adoptions.get(&unit) else { return (Vec::new(), false) };
+    fn strays(&self, unit: UnitId, life: Life) -> (Vec<Facts>, Vec<(Pid, StartTime)>, bool) {
+        let (mut found, mut blank, mut unseen): (Vec<Facts>, _, _) = (Vec::new(), Vec::new(), false);
+        let Some(adoption) = self.adoptions.get(&unit) else { return (found, blank, unseen) };
         let (of, since) = adoption.start();
         if of != life || since == StartTime(u64::MAX) || descriptors::none_left() {
-            return (Vec::new(), true);
+            return (found, blank, true);
         }
         let (marked, own) = (&adoption.marked, processes::own());
         let others: Vec<Pid> = self.outputs.writers().chain(self.others(unit)).collect();
         let claim = Claim { reaper: own, since, older: &[], others: &others };
-        let (mut found, mut unseen): (Vec<Facts>, bool) = (Vec::new(), false);
         for facts in processes::descendants(own) {
             let pid = facts.pid;
             let apart = !facts.dead && facts.start >= since && !self.children.contains_key(&pid);
@@ -100,16 +132,17 @@ impl Loop {
             }
             let begun = |parent: Pid| Some(parent) == marked.starter || found.iter().any(|one| one.pid == parent);
             let known = marked.has_told(&facts) || facts.parent.is_some_and(begun);
-            match known.then_some(true).or_else(|| marked.bears(pid)) {
-                Some(true) => found.push(facts),
-                Some(false) => {}
+            match if known { Mark::Ours } else { marked.on(pid) } {
+                Mark::Ours => found.push(facts),
+                Mark::Another => {}
+                Mark::Blank => blank.push((pid, facts.start)),
                 // Unless it has ended meanwhile.
-                None => unseen |= processes::facts(pid).is_some_and(|facts| !facts.dead),
+                Mark::Hidden => unseen |= processes::facts(pid).is_some_and(|facts| !facts.dead),
             }
         }
         // The group has its signals by itself.
         found.retain(|facts| facts.group != marked.starter);
-        (found, unseen)
+        (found, blank, unseen)
     }
 }
 

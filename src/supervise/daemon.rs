@@ -11,7 +11,7 @@
 
 use super::action::{Action, Target};
 use super::ending::{Ending, Living};
-use super::halting::{Halt, Remains, Why};
+use super::halt::{Halt, Remains, Why};
 use super::proxy::{self, Proxy, Step};
 use super::service::Service;
 use super::standing::End;

@@ -3,7 +3,7 @@
 use super::action::{Action, Part, Target};
 use super::backoff::SPACING;
 use super::ending::{Ending, Living};
-use super::halting::{Halt, Remains, Why};
+use super::halt::{Halt, Remains, Why};
 use super::service::Service;
 use super::standing::End;
 use super::state::{Death, State, Wanted};

@@ -13,6 +13,7 @@ pub mod ending;
 pub mod event;
 mod firing;
 mod graph;
+mod halt;
 mod halting;
 pub mod job;
 mod judging;

@@ -20,7 +20,8 @@
 //! - The starter may name itself, and is the daemon as long as it stays. If it ends with 0 within the start's time,
 //!   unasked, while something is left, it didn't stay: that was no daemon, and the start goes on to its own time for
 //!   whoever corrects the file. If nothing is left, its own end was the daemon's. Later, or after it was asked to end
-//!   (`Asked`), its end with 0 is a hand-over like any daemon's.
+//!   (`Asked`), or when it took its file along (`Withdrawn`: sshd in the foreground, which leaves sessions), its end with 0
+//!   is a hand-over like any daemon's.
 //! - The starter's failure is the start's, whenever it comes: it ends the matter even when a daemon was adopted
 //!   (which its owner then stops with all that the starter left). Not so while stopping: there the daemon counts.
 //! - A daemon that ended with 0 and left a living process may be handing over (sshd on HUP, nginx on an upgrade):
@@ -59,6 +60,8 @@ pub enum Event {
     Exited { pid: Pid, exit: Option<Exit>, lingering: bool },
     /// The daemon has ended as the child of a process that hasn't taken its status yet, and may leave it to us.
     Unreaped(Pid),
+    /// There is no pid file, or none any more.
+    Withdrawn,
     /// Nothing that the starter began is alive any more.
     Alone,
     /// The daemon was asked to end or to hand over: what it does from now on is no part of the start.
@@ -111,7 +114,7 @@ pub struct Proxy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Starting { until: Mono },
-    Awaiting { until: Mono, own: Option<Exit> },
+    Awaiting { until: Mono, own: Option<(Pid, Exit)> },
     Adopted { daemon: Pid },
     HandOver { until: Mono, daemon: Pid, exit: Option<Exit> },
     Stopping,
@@ -200,6 +203,7 @@ impl Proxy {
             Event::Passed(pid) => self.passed(pid, now),
             Event::Exited { pid, exit, lingering } => self.exited(pid, exit, lingering, now),
             Event::Unreaped(pid) => self.left_unreaped(pid, now),
+            Event::Withdrawn => self.withdrawn(now),
             Event::Alone => self.alone(),
             Event::Asked => self.asked(),
             Event::Stopping => self.stopping(),
@@ -237,8 +241,8 @@ impl Proxy {
             self.starter = None;
         }
         let left = self.start.filter(|until| was_starter && lingering && !self.stopping && now < *until);
-        if let (Some(until), Some(Exit::Code(0)), true) = (left, exit, self.daemon() == Some(pid)) {
-            self.state = State::Awaiting { until, own: exit };
+        if let (Some(until), Some(end @ Exit::Code(0)), true) = (left, exit, self.daemon() == Some(pid)) {
+            self.state = State::Awaiting { until, own: Some((pid, end)) };
             Step::Await
         } else if self.daemon() == Some(pid) || (self.unreaped() == Some(pid) && exit.is_some()) {
             self.daemon_ended(pid, exit, lingering, now)
@@ -292,10 +296,17 @@ impl Proxy {
         Step::Await
     }
 
+    fn withdrawn(&mut self, now: Mono) -> Step {
+        if let State::Awaiting { own: Some((daemon, exit)), .. } = self.state {
+            self.state = State::HandOver { until: now + HAND_OVER, daemon, exit: Some(exit) };
+        }
+        Step::Nothing
+    }
+
     fn alone(&mut self) -> Step {
         match self.state {
             State::Awaiting { own: None, .. } => self.end(Ending::NothingLeft),
-            State::Awaiting { own, .. } => self.end(Ending::Daemon(own)),
+            State::Awaiting { own: Some((_, exit)), .. } => self.end(Ending::Daemon(Some(exit))),
             State::HandOver { exit, .. } => self.end(Ending::Daemon(exit)),
             // The end of the starter or the daemon is told by itself.
             State::Starting { .. } | State::Adopted { .. } | State::Stopping | State::Ended => Step::Nothing,

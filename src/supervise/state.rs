@@ -1,7 +1,7 @@
 //! The states of a service's machine (`service`), each with what it carries.
 
 use super::daemon::Adopting;
-use super::halting::Halt;
+use super::halt::Halt;
 use super::judging::Over;
 use super::proxy::Proxy;
 use super::task::Task;

@@ -74,7 +74,7 @@ pub fn is_thread(pid: Pid) -> bool {
 /// Hardly any process is begun with more: an eighth of the usual stack.
 const MOST_ENVIRON: u64 = 1 << 20;
 
-/// The environment that a process was begun with, its variables ended by zeroes; that of one on its way out is empty.
+/// The environment that a process was begun with, its variables ended by zeroes; that of one on its way in or out is empty.
 /// `None`: it is another user's and we haven't CAP_SYS_PTRACE, or isn't to be had for another reason.
 pub fn environ(pid: Pid) -> Option<Vec<u8>> {
     files::read(format!("/proc/{pid}/environ").as_ref(), MOST_ENVIRON).ok()
@@ -217,7 +217,7 @@ fn number(signal: Signal) -> process::Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::process::{Child, Command, Stdio};
 
     /// A shell with a child of its own; both live until its stdin is closed.
@@ -256,6 +256,22 @@ mod tests {
         drop(shell.stdin.take());
         shell.wait().unwrap();
         assert_eq!(facts(pid_of(&shell)), None);
+    }
+
+    #[test]
+    fn a_process_has_the_environment_that_it_was_begun_with() {
+        let mut process =
+            Command::new("cat").env("WINGMATE_X", "a=b").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // It answers, so it is executed.
+        process.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        process.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let environ = environ(pid_of(&process)).unwrap();
+        assert_eq!(variable(&environ, "WINGMATE_X"), Some(b"a=b".as_slice()));
+        assert_eq!((variable(&environ, "WINGMATE_"), variable(b"A=\0B", "B")), (None, None));
+        assert_eq!(variable(b"A=\0B", "A"), Some(b"".as_slice()));
+        drop(process.stdin.take());
+        process.wait().unwrap();
+        assert_eq!(super::environ(pid_of(&process)), None);
     }
 
     #[test]

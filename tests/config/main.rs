@@ -245,9 +245,9 @@ fn what_could_not_be_started_now_is_a_warning() {
         ("i", "command: [ sh ], environ: { PATH: LONG }"),
         ("j", "command: [ sh ], pidfile: /dev/null"),
         ("k", "command: [ sh ], pidfile: /"),
-        ("l", "command: [ sh ], environ: { PATH: 'LONG:/usr/bin:/bin' }"),
-        ("m", "command: [ sh ]"),
-        ("n", "command: [ sh ], pidfile: plain"),
+        ("l", "command: [ sh ], pidfile: plain"),
+        ("m", "command: [ sh ], environ: { PATH: 'LONG:/usr/bin:/bin' }"),
+        ("n", "command: [ sh ]"),
     ];
     let units = keys.map(|(name, keys)| format!("  {name}: {{ working_dir: {}, {keys} }}\n", dir.path()));
     let column = 23 + dir.path().len();

@@ -60,3 +60,18 @@ fn one_that_was_asked_to_end_was_the_daemon() {
     assert_eq!(proxy.wait(), 0);
     assert_eq!(proxy.messages(), "");
 }
+
+/// Nor is one that takes its file along: what it leaves (an sshd's sessions) outlives it, whatever the start's time.
+#[test]
+fn one_that_takes_its_file_along_was_the_daemon() {
+    let world = World::new();
+    let session = "sh -c 'echo session; read x < $D/go; echo alive' &";
+    let script = format!("echo $$ > $P; {session} read x < $D/begin; rm $P; exit 0");
+    let mut proxy = world.start_with(&world.path("a.pid"), &["--start-timeout", "30s"], &script);
+    proxy.expect("session");
+    proxy.await_rest();
+    world.tell("begin", "on");
+    assert_eq!(proxy.wait(), 0);
+    world.tell("go", "on");
+    proxy.expect("alive");
+}

@@ -104,6 +104,11 @@ fn a_starter_that_named_itself_and_goes_was_no_daemon() {
     assert_eq!(gone().0.expire(UNTIL), Step::Ended(Ending::TimedOut));
     assert_eq!(gone().step(Event::Alone), Step::Ended(Ending::Daemon(Some(OK))), "it had stayed");
     assert_eq!(gone().step(Event::Stopping), Step::Ended(Ending::Stopped(None)));
+    // Who takes the file along was the daemon, and may be succeeded as any.
+    let mut story = gone();
+    assert_eq!(story.step(Event::Withdrawn), Step::Nothing);
+    assert_eq!((story.0.deadline(), story.0.hands_over()), (Some(START + HAND_OVER), true));
+    assert_eq!(story.0.expire(START + HAND_OVER), Step::Ended(Ending::Daemon(Some(OK))));
 }
 
 #[test]
@@ -346,7 +351,8 @@ fn any_event_in_any_state_is_answered_sanely() {
             let step = match random(10) {
                 0..3 => proxy.handle(Event::Candidate(one), now),
                 3..6 => proxy.handle(Event::Exited { pid: one, exit, lingering: random(2) == 0 }, now),
-                6 => proxy.handle([Event::Alone, Event::Asked, Event::Stopping][random(3) as usize], now),
+                6 => proxy
+                    .handle([Event::Alone, Event::Withdrawn, Event::Asked, Event::Stopping][random(4) as usize], now),
                 7 => proxy.handle(Event::Passed(one), now),
                 8 => proxy.handle(Event::Unreaped(one), now),
                 _ => proxy.expire(now),
