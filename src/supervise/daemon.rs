@@ -192,7 +192,9 @@ impl Service {
             Some(_) => "its daemon ended, its starter has yet to tell how",
             None => "its daemon ended with 0; a successor is awaited",
         };
-        self.state = State::Adopting(Box::new(Adopting::new(proxy, up, group, false)));
+        // A starter that had named itself, and went, was no daemon.
+        let first = !proxy.hands_over();
+        self.state = State::Adopting(Box::new(Adopting::new(proxy, up, group, first)));
         self.say(actions, Level::Info, text.to_owned(), "starting", None);
         actions.push(Action::WatchPidFile { unit: self.unit, life: self.life, starter });
     }
