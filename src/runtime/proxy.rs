@@ -55,10 +55,12 @@ const TURN: u32 = 16;
 /// should know meanwhile, or at the end. Takes over this process's signals and children.
 pub fn run(order: &Order, sign: &dyn Fn(&str) -> String) -> u8 {
     let mut voice = Voice::new(sign);
-    stand_in(order, &mut voice).unwrap_or_else(|error| {
+    let status = stand_in(order, &mut voice).unwrap_or_else(|error| {
         voice.say(&error.to_string());
         error.status()
-    })
+    });
+    voice.end();
+    status
 }
 
 fn stand_in(order: &Order, voice: &mut Voice<'_>) -> Result<u8, ProxyError> {

@@ -69,3 +69,20 @@ fn a_message_that_was_kept_is_said_later() {
     reader.read_to_string(&mut said).unwrap();
     assert!(said.contains("hasn't ended within 0"), "{said}");
 }
+
+/// A reader that is only slow has the last words too.
+#[test]
+fn last_words_are_given_a_moment() {
+    let world = World::new();
+    let (mut reader, stderr) = full();
+    let mut command = world.command(&world.path("a.pid"), &[], "exec 2>&-; echo begun; read x < $D/go; exit 3");
+    let mut proxy = world.launch_telling(command.stdin(Stdio::null()), stderr);
+    drop(command);
+    proxy.expect("begun");
+    world.tell("go", "on");
+    // Read while it ends: what is said comes behind what was there.
+    let mut said = String::new();
+    reader.read_to_string(&mut said).unwrap();
+    assert_eq!(proxy.wait(), 3);
+    assert!(said.trim_start_matches('x').contains("exited with 3"), "{said}");
+}

@@ -1,9 +1,10 @@
 //! What a user should know meanwhile, on stderr. A log reader that is stuck is no reason for the daemon to miss a
-//! signal, or for anybody to wait for the end: what can't be written now is tried again at the next event, and at last
-//! dropped.
+//! signal, or for anybody to wait for the end: what can't be written now is tried again at the next event, and is
+//! dropped a moment after the end.
 
 use crate::sys::stdio::{self, PIECE};
 use rustix::io::Errno;
+use std::time::Duration;
 
 /// Kept of what couldn't be written yet; lines that come when it is full are lost.
 const KEPT: usize = 4 * PIECE;
@@ -29,6 +30,13 @@ impl<'a> Voice<'a> {
         self.go_on();
     }
 
+    /// Says what is left to say, and gives up soon.
+    pub(super) fn end(&mut self) {
+        self.go_on();
+        stdio::err_within(&String::from_utf8_lossy(&self.kept), LAST);
+        self.kept.clear();
+    }
+
     /// Writes what was kept, as far as that goes now.
     pub(super) fn go_on(&mut self) {
         while !self.kept.is_empty() {
@@ -42,6 +50,9 @@ impl<'a> Voice<'a> {
         }
     }
 }
+
+/// How long the last words may take: a reader that is only slow has them, one that is stuck holds nobody up.
+const LAST: Duration = Duration::from_millis(100);
 
 /// Whole lines, if one of them fits.
 fn piece(kept: &[u8]) -> &[u8] {
