@@ -41,8 +41,17 @@ pub fn id(name: &str) -> Result<Option<u32>, NoId> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(None);
     }
-    let id = name.parse().ok().filter(|id| *id <= HIGHEST);
-    id.map(Some).ok_or_else(|| NoId(name.to_owned()))
+    plain_id(name.as_bytes()).map(Some).ok_or_else(|| NoId(name.to_owned()))
+}
+
+/// The id that is written in digits and nothing else, as account files have it.
+pub fn plain_id(digits: &[u8]) -> Option<u32> {
+    let next = |number: u32, b: &u8| {
+        let digit = b.is_ascii_digit().then(|| u32::from(b - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    let id = digits.iter().try_fold(0, next)?;
+    (!digits.is_empty() && id <= HIGHEST).then_some(id)
 }
 
 #[cfg(test)]

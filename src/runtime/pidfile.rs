@@ -177,9 +177,7 @@ impl PidFile {
         let child = again.parent == Some(claim.reaper);
         Ok(Look::Fit { daemon, child, group: again.group })
     }
-}
 
-impl PidFile {
     /// Whether it is known to be another service's, which has yet to claim it.
     fn is_anothers(&self, pid: Pid) -> bool {
         let [mark, _] = MARKS;

@@ -40,7 +40,7 @@ fn fill() {
         unsafe { libc::open(path.as_ptr(), flags) >= 0 }
     };
     // A directory is ready for everything and can neither be read nor written. Who may not even read `/` gets
-    // something without a path of which the same holds.
+    // something without a path, which can't either, and is never ready.
     if !opened(c"/dev/null", libc::O_RDWR) && !opened(c"/", libc::O_RDONLY | libc::O_DIRECTORY) {
         // SAFETY: no memory is passed.
         unsafe { libc::epoll_create1(0) };

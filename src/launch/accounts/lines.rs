@@ -2,6 +2,7 @@
 //!
 //! There may be many of them, and one may be long: what can't be the line that is wanted is left as early as possible.
 
+use crate::model::number::plain_id;
 use memchr::{memchr, memchr_iter};
 
 /// A line of passwd: name:password:uid:gid:comment:home:shell.
@@ -45,7 +46,7 @@ impl<'a> User<'a> {
     fn parse(line: &'a [u8]) -> Option<User<'a>> {
         let mut rest = line;
         let (name, _) = (field(&mut rest)?, field(&mut rest)?);
-        let (uid, gid) = (id(field(&mut rest)?)?, id(field(&mut rest)?)?);
+        let (uid, gid) = (plain_id(field(&mut rest)?)?, plain_id(field(&mut rest)?)?);
         let (_, home) = (field(&mut rest)?, field(&mut rest)?);
         Some(User { name, uid, gid, home, shell: rest })
     }
@@ -55,7 +56,7 @@ impl<'a> Group<'a> {
     fn parse(line: &'a [u8]) -> Option<Group<'a>> {
         let mut rest = line;
         let _ = (field(&mut rest)?, field(&mut rest)?);
-        Some(Group { gid: id(field(&mut rest)?)?, members: rest })
+        Some(Group { gid: plain_id(field(&mut rest)?)?, members: rest })
     }
 
     fn has(&self, user: &[u8]) -> bool {
@@ -85,14 +86,4 @@ fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let field = rest.get(..end)?;
     *rest = rest.get(end + 1..)?;
     Some(field)
-}
-
-/// Digits, and no greater than an id can be.
-pub(super) fn id(digits: &[u8]) -> Option<u32> {
-    let next = |number: u32, b: &u8| {
-        let digit = b.is_ascii_digit().then(|| u32::from(b - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    };
-    let number = digits.iter().try_fold(0, next)?;
-    (!digits.is_empty() && number != u32::MAX).then_some(number)
 }
